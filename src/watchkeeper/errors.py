@@ -1,0 +1,55 @@
+"""The errors that cross a room, named by what happens next.
+
+    WatchkeeperError
+    ├── QueryRejected       the question was malformed: goes back to whoever asked
+    ├── SourceUnavailable   a backend did not answer: becomes Evidence(status="failed"), the run goes on
+    ├── PayloadRejected     what was sent in cannot be read: 400 with the reason, nothing is written
+    │   └── PayloadTooLarge  over the size limit: 413
+    ├── StoreUnavailable    our own store cannot take more
+    │   ├── QueueFull       try again later: 429 with Retry-After
+    │   └── DiskFull        ingest stops and says so: 507
+    ├── StoreIncompatible   the file was written by a newer watchkeeper, or is not ours
+    └── ConfigError         a setting is wrong: stops, and names file and key
+
+Everything else is a bug and stops the run.
+"""
+
+
+class WatchkeeperError(Exception):
+    """Anything watchkeeper says to a person in one sentence: what, where, what was expected."""
+
+
+class QueryRejected(WatchkeeperError):
+    """The question itself was wrong; asking again with better arguments may work."""
+
+
+class SourceUnavailable(WatchkeeperError):
+    """A telemetry source did not answer, or not in time."""
+
+
+class PayloadRejected(WatchkeeperError):
+    """What was sent in could not be read; nothing of it was written."""
+
+
+class PayloadTooLarge(PayloadRejected):
+    """What was sent in is larger than the limit, after decompression."""
+
+
+class StoreUnavailable(WatchkeeperError):
+    """The telemetry store cannot take or give anything at the moment."""
+
+
+class QueueFull(StoreUnavailable):
+    """More is arriving than can be written; the sender should try again later."""
+
+
+class DiskFull(StoreUnavailable):
+    """There is no room left to write to; what was acknowledged is safe."""
+
+
+class StoreIncompatible(WatchkeeperError):
+    """The store's file has a schema that this version cannot read."""
+
+
+class ConfigError(WatchkeeperError):
+    """A setting is wrong; the message names the file, the key and what was expected."""
