@@ -1,0 +1,53 @@
+# Few targets; `make help` lists them. Everything is set up from uv.lock into .venv; nothing here needs root.
+
+UV_VERSION := 0.13.9
+# A uv on the PATH is taken if it knows what we ask of it, else one is installed with pip into .uv.
+UV := $(shell uv sync --help 2>/dev/null | grep -q -- --inexact && command -v uv || echo .uv/bin/uv)
+PYTHON ?= python3
+RUN := .venv/bin
+USE_STAMP := .venv/.for-use
+DEV_STAMP := .venv/.for-tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint bench drills
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: $(USE_STAMP) ## Diagnose a recorded bad deploy of checkout
+	@$(RUN)/watchkeeper demo
+
+serve: $(USE_STAMP) ## Take OTLP and answer queries on 127.0.0.1:4318
+	@$(RUN)/watchkeeper serve
+
+test: $(DEV_STAMP) lint ## Lint, check types and run all tests that this machine can run
+	@$(RUN)/pytest $(PYTEST_FLAGS)
+
+lint: $(DEV_STAMP) ## Check style and types
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+
+bench: $(DEV_STAMP) ## Measure ingest, queries and diagnosis; writes a table to docs/
+	@$(RUN)/python -m benchmarks
+
+drills: $(DEV_STAMP) ## Break the lab's shop in many ways and score the diagnoses; appends to docs/drills.csv
+	@$(RUN)/python -m watchkeeper.evaluation.drills
+
+# Stamps make a second run skip the sync; --inexact leaves what the other target installed.
+$(USE_STAMP): uv.lock pyproject.toml | $(UV)
+	@echo "setting up .venv from uv.lock" >&2
+	@$(UV) sync --quiet --frozen --no-dev --inexact >&2
+	@touch $@
+
+$(DEV_STAMP): uv.lock pyproject.toml | $(UV)
+	@echo "setting up .venv from uv.lock, with what the tests need" >&2
+	@$(UV) sync --quiet --frozen --inexact --extra lab >&2 \
+	  || { echo "skipped: the lab extra cannot be installed here; its tests are skipped" >&2; \
+	       $(UV) sync --quiet --frozen --inexact >&2; }
+	@touch $@ $(USE_STAMP)
+
+.uv/bin/uv:
+	@echo "installing uv $(UV_VERSION) into .uv" >&2
+	@{ $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv==$(UV_VERSION); } >/dev/null 2>&1 \
+	  || { rm -rf .uv; $(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv==$(UV_VERSION) >&2; }

@@ -1,0 +1,65 @@
+"""`watchkeeper diagnose`: one question about one service, one case file as the answer."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from watchkeeper.domain import CaseFile
+
+INCONCLUSIVE = 3
+
+
+def moment(text: str) -> datetime:
+    """A time as a person types it: ISO 8601 with its zone, or `now`; raises typer.BadParameter."""
+    if text.strip().lower() == "now":
+        return datetime.now(UTC)
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"expected a time such as 2026-03-01T14:05:00Z, or `now`, not {text!r}", param_hint="--at"
+        ) from error
+    if time.tzinfo is None:
+        raise typer.BadParameter(f"{text} has no time zone: write {text}Z for UTC, or {text}+02:00", param_hint="--at")
+    return time.astimezone(UTC)
+
+
+def diagnose(
+    context: typer.Context,
+    service: Annotated[str, typer.Option(metavar="S", help="The service that seems to be in trouble.")],
+    at: Annotated[str, typer.Option(metavar="TIME", help="When it was noticed: ISO 8601 with a zone, or `now`.")],
+    recording: Annotated[
+        Path | None, typer.Option("--from", metavar="PATH", help="A folder of Parquet files, or a .duckdb file.")
+    ] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="A running server, http://127.0.0.1:4318.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole case file as JSON.")] = False,
+) -> None:
+    """Say what is wrong with a service, since when, why, and which change did it.
+
+    Without --from and --store the running server is asked, else the local store. Exits 0 when diagnosed or
+    nothing is wrong, 3 when inconclusive.
+    """
+    if recording is not None and store is not None:
+        raise typer.BadParameter("give --from or --store, not both", param_hint="--from")
+    time = moment(at)
+    from watchkeeper import assembly, settings
+    from watchkeeper.cli.screen import say
+    from watchkeeper.domain import Signal
+
+    chosen = settings.load(context.obj)
+    signal = Signal(kind="question", at=time, service=service)
+    with assembly.open_sources(chosen, recording, store) as sources:
+        case = assembly.diagnose(chosen, signal, sources, say)
+    present(case, assembly.save_case(chosen, case), as_json)
+
+
+def present(case: "CaseFile", saved_at: Path, as_json: bool = False) -> None:
+    """Print the case, and exit 3 where it is inconclusive."""
+    from watchkeeper.cli import show
+
+    typer.echo(case.model_dump_json(indent=2) if as_json else show.case_text(case, saved_at))
+    if case.latest is None or case.latest.status == "inconclusive":
+        raise typer.Exit(INCONCLUSIVE)
