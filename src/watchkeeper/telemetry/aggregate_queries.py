@@ -1,0 +1,124 @@
+"""Questions for figures per step, as SQL that aggregates where the rows are; pure functions."""
+
+from watchkeeper.telemetry.row_queries import POINT_KEY, SPAN_KEY, all_of, common
+from watchkeeper.telemetry.sources import CallQuery, LogCountQuery, MetricBucketQuery, RedQuery
+from watchkeeper.telemetry.sql import Sql, one_of, sql
+
+_IS_ENTRY = Sql("(kind IN ('server', 'consumer') OR (parent_span_id IS NULL AND kind <> 'client'))")
+
+_SEVERITY = """CASE
+    WHEN severity_number >= 17 THEN 'error'
+    WHEN severity_number >= 13 THEN 'warn'
+    WHEN severity_number >= 9 THEN 'info'
+    WHEN severity_number >= 1 THEN 'debug'
+    WHEN regexp_matches(severity_text, '^(ERR|FATAL|CRIT|ALERT|EMERG|SEVERE)', 'i') THEN 'error'
+    WHEN severity_text ILIKE 'WARN%' THEN 'warn'
+    WHEN regexp_matches(severity_text, '^(DEBUG|TRACE|FINE|VERBOSE)', 'i') THEN 'debug'
+    ELSE 'info' END"""
+
+# The callee's spans may begin a little outside the caller's window: clocks differ and queues delay.
+_CHILD_MARGIN = "INTERVAL 60 SECOND"
+
+
+def _step_begin(step_seconds: float) -> str:
+    step = max(1, round(step_seconds * 1e6))
+    return f"epoch_us(time) // {step} * {step}"
+
+
+def red(query: RedQuery) -> Sql:
+    """Requests, errors and durations of entry spans, a step and service and what else is asked for."""
+    by = {"operation": "name AS operation"}
+    extra = "".join(f", {column}" for column in query.by)
+    chosen = "".join(f", {by.get(column, column)}" for column in query.by)
+    return sql(
+        f"""SELECT make_timestamp(step) AS time, service_name{extra}, count(*) AS requests,
+  count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms, quantile_cont(ms, 0.5) AS p50_ms,
+  quantile_cont(ms, 0.95) AS p95_ms, quantile_cont(ms, 0.99) AS p99_ms, max(ms) AS maximum_ms
+FROM (
+  SELECT DISTINCT ON ({SPAN_KEY}) {_step_begin(query.step_seconds)} AS step, service_name{chosen},
+    status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
+  FROM spans WHERE {{matching}}
+) GROUP BY step, service_name{extra} ORDER BY step, service_name{extra}""",
+        matching=all_of([*common(query), _IS_ENTRY]),
+    )
+
+
+_CALLEE_NAME = """coalesce(attributes['peer.service'], attributes['server.address'],
+      attributes['db.system.name'], attributes['db.system'])
+      || coalesce('/' || coalesce(attributes['db.namespace'], attributes['db.name']), '')"""
+
+
+def calls(query: CallQuery) -> Sql:
+    """Calls a step, caller, callee and operation: client spans joined to the spans that answer them.
+
+    A span of another service whose parent is no client span counts as a call too, timed as the callee saw it.
+    """
+    return sql(
+        f"""WITH caller AS (
+  SELECT DISTINCT ON ({SPAN_KEY}) {SPAN_KEY}, {_step_begin(query.step_seconds)} AS step, service_name, name, kind,
+    status_code = 'error' AS is_error, duration_ns / 1e6 AS ms,
+    CASE WHEN kind IN ('client', 'producer') THEN {_CALLEE_NAME} END AS peer
+  FROM spans WHERE {{matching}}
+), child AS (
+  SELECT DISTINCT ON ({SPAN_KEY}) trace_id, parent_span_id, service_name, name, kind,
+    status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
+  FROM spans WHERE parent_span_id IS NOT NULL
+    AND time >= {{start}} - {_CHILD_MARGIN} AND time < {{end}} + {_CHILD_MARGIN}
+), answered AS (
+  SELECT caller.trace_id, caller.span_id, any_value(caller.step) AS step, any_value(caller.service_name) AS caller,
+    child.service_name AS callee, any_value(caller.kind) IN ('client', 'producer') AS is_client,
+    any_value(CASE WHEN caller.kind IN ('client', 'producer') THEN caller.name ELSE child.name END) AS operation,
+    bool_or(CASE WHEN caller.kind IN ('client', 'producer') THEN caller.is_error ELSE child.is_error END) AS is_error,
+    max(CASE WHEN caller.kind IN ('client', 'producer') THEN caller.ms ELSE child.ms END) AS ms,
+    avg(child.ms) AS callee_ms
+  FROM caller JOIN child ON child.trace_id = caller.trace_id AND child.parent_span_id = caller.span_id
+  WHERE child.service_name <> caller.service_name
+    OR (caller.kind IN ('client', 'producer') AND child.kind IN ('server', 'consumer'))
+  GROUP BY caller.trace_id, caller.span_id, child.service_name
+), call AS (
+  SELECT step, caller, callee, TRUE AS is_instrumented, operation, is_error, ms, callee_ms FROM answered
+  UNION ALL
+  SELECT step, service_name, peer, FALSE, name, is_error, ms, NULL
+  FROM caller ANTI JOIN answered USING (trace_id, span_id) WHERE peer IS NOT NULL
+)
+SELECT make_timestamp(step) AS time, caller AS service_name, callee, is_instrumented, operation,
+  count(*) AS requests, count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms,
+  quantile_cont(ms, 0.95) AS p95_ms, avg(callee_ms) AS callee_mean_ms
+FROM call GROUP BY step, caller, callee, is_instrumented, operation
+ORDER BY step, caller, callee, operation, is_instrumented""",
+        matching=all_of(common(query)),
+        start=query.window.start,
+        end=query.window.end,
+    )
+
+
+def metric_buckets(query: MetricBucketQuery) -> Sql:
+    """What each series did in each step."""
+    conditions = common(query)
+    if query.names:
+        conditions.append(one_of("name", query.names))
+    series = (
+        "service_name, service_instance_id, service_version, name, unit, kind, temporality, is_monotonic, attributes"
+    )
+    return sql(
+        f"""SELECT make_timestamp(step) AS time, {series},
+  arg_min(value, time) AS first, arg_max(value, time) AS last, avg(value) AS mean, min(value) AS minimum,
+  max(value) AS maximum, sum(value) AS total, count(*) AS points, arg_max("count", time) AS "count"
+FROM (
+  SELECT DISTINCT ON ({POINT_KEY}) {_step_begin(query.step_seconds)} AS step, time, {series}, value, "count"
+  FROM metrics WHERE {{matching}}
+) GROUP BY step, {series} ORDER BY step, service_name, name, service_instance_id""",
+        matching=all_of(conditions),
+    )
+
+
+def log_counts(query: LogCountQuery) -> Sql:
+    """How many records each service wrote in each step, by severity."""
+    return sql(
+        f"""SELECT make_timestamp(step) AS time, service_name, severity, count(*) AS records
+FROM (
+  SELECT {_step_begin(query.step_seconds)} AS step, service_name, {_SEVERITY} AS severity
+  FROM logs WHERE {{matching}}
+) GROUP BY step, service_name, severity ORDER BY step, service_name, severity""",
+        matching=all_of(common(query)),
+    )
