@@ -86,7 +86,8 @@ def checked(value: Mapping[str, object], model: type[Model], origin: Callable[[K
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is also a missing one: the misspelling is what helps.
+        first = min(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
         raise ConfigError(_explained(first, model, origin)) from error
 
 

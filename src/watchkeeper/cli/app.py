@@ -12,6 +12,8 @@ app = typer.Typer(
     name="watchkeeper",
     no_args_is_help=True,
     add_completion=False,
+    # Help and usage errors as plain text: quick, readable without colour, and brackets stay brackets.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="What broke, since when, why, which change did it, who felt it, what to do.",

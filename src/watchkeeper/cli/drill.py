@@ -5,7 +5,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Break a small real shop on purpose. Needs the extra watchkeeper[lab].")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Break a small real shop on purpose. Needs the extra watchkeeper[lab].",
+)
 
 
 @app.command("list")

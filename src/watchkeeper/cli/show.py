@@ -1,0 +1,158 @@
+"""A case file as text for a terminal of 80 columns: the sentence first, then what it rests on."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watchkeeper.cli.screen import one_line
+from watchkeeper.domain import Affected, CaseFile, Change, Claim, Diagnosis, Evidence, Hypothesis, ReleaseVerdict, Scope
+
+WIDTH = 80
+LABEL = 10
+HYPOTHESES, AFFECTED, CLAIMS, EVIDENCE = 3, 10, 6, 40
+"""How many of each are printed; the rest is counted, and is in the case's file."""
+
+
+def case_text(case: CaseFile, saved_at: Path) -> str:
+    """The latest diagnosis of a case and the evidence behind it; text from outside is made harmless."""
+    diagnosis = case.latest
+    if diagnosis is None:
+        return f"{case.incident.id} has not been diagnosed yet\n\n{'Case':<{LABEL}}{saved_at}"
+    sections = [
+        _wrapped(one_line(diagnosis.headline, 400)),
+        _summary(diagnosis),
+        _section("Who is affected", _affected(diagnosis.scope)),
+        _section("Causes considered", _hypotheses(diagnosis)),
+        _section("What could not be seen", (_item("-", gap) for gap in diagnosis.gaps)),
+        _section("Evidence", _evidence(case.evidence)),
+        "\n".join([_field("Took", _cost(diagnosis)), f"{'Case':<{LABEL}}{saved_at}"]),
+    ]
+    return "\n\n".join(part for part in sections if part)
+
+
+def clock(time: datetime) -> str:
+    """A time as people read it, in UTC to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    lines = [_field("Status", _status(diagnosis))]
+    if diagnosis.inconclusive_because:
+        lines.append(_field("Because", diagnosis.inconclusive_because))
+    if diagnosis.scope.since:
+        give = diagnosis.scope.onset_uncertainty_seconds
+        lines.append(_field("Since", clock(diagnosis.scope.since) + (f" ± {give:.0f} s" if give is not None else "")))
+    lines.append(_field("Release", _release(diagnosis.release)))
+    if diagnosis.suggested_fix:
+        lines.append(_field("Fix", diagnosis.suggested_fix))
+    settling = [h.settled_by for h in diagnosis.hypotheses[:HYPOTHESES] if h.settled_by]
+    lines += [_field("To settle", text) for text in dict.fromkeys(settling)]
+    return "\n".join(lines)
+
+
+def _status(diagnosis: Diagnosis) -> str:
+    words = {"diagnosed": "diagnosed", "nothing-wrong": "nothing wrong was found", "inconclusive": "inconclusive"}
+    text = words[diagnosis.status]
+    if diagnosis.hypotheses:
+        sure = f"{diagnosis.hypotheses[0].probability:.0%}"
+        text += f", {sure} sure" if diagnosis.status == "diagnosed" else f", the first of the causes at {sure}"
+    return text
+
+
+def _release(verdict: ReleaseVerdict) -> str:
+    status = {"caused": "caused by", "not-release-related": "not release-related", "undetermined": "undetermined"}
+    name = f" {_change(verdict.change)}" if verdict.change else ""
+    return f"{status[verdict.status]}{name}: {verdict.reason}"
+
+
+def _change(change: Change) -> str:
+    version = f" {change.version}" if change.version else ""
+    author = f" by {change.author}" if change.author else ""
+    return f"{change.kind} {change.service}{version}{author} at {clock(change.began_at)} ({change.id})"
+
+
+def _affected(scope: Scope) -> Iterator[str]:
+    if not scope.affected:
+        return
+    yield f"  {'service':<15} {'endpoint':<25} {'requests':>8} {'errors':>7} {'p95':>8} {'usual':>8}"
+    for row in scope.affected[:AFFECTED]:
+        yield _affected_row(row)
+    yield from _more(len(scope.affected) - AFFECTED)
+
+
+def _affected_row(row: Affected) -> str:
+    share = f"{row.errors / row.requests:.1%}" if row.requests else "-"
+    name, operation = one_line(row.service, 15), one_line(row.operation or "all", 25)
+    p95, usual = _milliseconds(row.p95_ms), _milliseconds(row.usual_p95_ms)
+    return f"  {name:<15} {operation:<25} {row.requests:>8,} {share:>7} {p95:>8} {usual:>8}"
+
+
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+
+
+def _hypotheses(diagnosis: Diagnosis) -> Iterator[str]:
+    for rank, hypothesis in enumerate(diagnosis.hypotheses[:HYPOTHESES], start=1):
+        yield _item(f"{rank}.", _cause(hypothesis))
+        yield from _claims("+", hypothesis.claims)
+        yield from _claims("-", hypothesis.against)
+    yield from _more(len(diagnosis.hypotheses) - HYPOTHESES)
+
+
+def _cause(hypothesis: Hypothesis) -> str:
+    parts = [f"{hypothesis.probability:.0%}  {hypothesis.component}: {hypothesis.kind}"]
+    if hypothesis.dependency:
+        parts.append(f"waiting for {hypothesis.dependency}")
+    if hypothesis.change:
+        parts.append(_change(hypothesis.change))
+    if hypothesis.onset:
+        parts.append(f"since {clock(hypothesis.onset)}")
+    return ", ".join(parts)
+
+
+def _claims(sign: str, claims: Sequence[Claim]) -> Iterator[str]:
+    for claim in claims[:CLAIMS]:
+        yield _item(sign, f"{claim.text} [{claim.evidence}]", indent=5)
+    yield from (f"   {line}" for line in _more(len(claims) - CLAIMS))
+
+
+def _evidence(evidence: Sequence[Evidence]) -> Iterator[str]:
+    for item in evidence[:EVIDENCE]:
+        yield _item(f"{item.id:<4} {item.status:<6} {_rows(item):>10}", item.failure or item.question, limit=300)
+    yield from _more(len(evidence) - EVIDENCE)
+
+
+def _rows(item: Evidence) -> str:
+    return f"{item.rows.total:,} row{'' if item.rows.total == 1 else 's'}" if item.status == "found" else ""
+
+
+def _cost(diagnosis: Diagnosis) -> str:
+    cost = diagnosis.cost
+    text = f"{cost.seconds:.1f} s, {cost.queries} queries, engine: {cost.engine}"
+    return text if cost.engine == "rules" else f"{text}, {cost.calls} calls, {cost.tokens:,} tokens"
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f"  … and {count} more in the case"
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    body = list(lines)
+    return "\n".join([title, *body]) if body else ""
+
+
+def _field(label: str, text: str) -> str:
+    return _wrapped(f"{label:<{LABEL}}{one_line(text, 1200)}", hanging=LABEL)
+
+
+def _item(mark: str, text: str, indent: int = 2, limit: int = 600) -> str:
+    begin = f"{' ' * indent}{mark} "
+    return _wrapped(f"{begin}{one_line(text, limit)}", hanging=len(begin))
+
+
+def _wrapped(text: str, hanging: int = 0) -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=" " * hanging, break_on_hyphens=False, replace_whitespace=False)

@@ -1,0 +1,25 @@
+"""What all tests share: a home of their own, and a way to forbid skips."""
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fail-on-skip", action="store_true", help="end with exit code 1 if any test was skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if session.config.getoption("--fail-on-skip") and skipped and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A $WATCHKEEPER_HOME of the test's own, so that no test reads or writes the person's."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("WATCHKEEPER_HOME", str(folder))
+    monkeypatch.delenv("WATCHKEEPER_CONFIG", raising=False)
+    return folder
