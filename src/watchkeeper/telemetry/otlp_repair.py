@@ -46,7 +46,7 @@ def _declare_bytes(message: DescriptorProto) -> None:
     for field in message.field:
         if field.type == FieldDescriptorProto.TYPE_STRING:
             field.type = FieldDescriptorProto.TYPE_BYTES
-            field.json_name = ""
+            field.ClearField("json_name")
     for nested in message.nested_type:
         _declare_bytes(nested)
 

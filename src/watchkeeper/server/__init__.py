@@ -1,0 +1,1 @@
+"""One port: OTLP and posts come in, questions are answered."""
