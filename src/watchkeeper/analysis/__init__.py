@@ -1,0 +1,1 @@
+"""Numbers to findings: pure functions over Arrow and numpy; no I/O, no clock, no model."""

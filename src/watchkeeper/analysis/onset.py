@@ -1,0 +1,100 @@
+"""When a series changed, and how sure that is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from watchkeeper.analysis.series import Floats
+
+MINIMUM_STEPS = 3
+"""Steps that each side of a change needs."""
+
+
+@dataclass(frozen=True)
+class Onset:
+    """A change of level, and how sure it is."""
+
+    step: float
+    """Steps after the grid's start."""
+    uncertainty: float
+    """Half a 90 % interval, in steps."""
+    before: float
+    after: float
+    """Medians on both sides."""
+    evidence: float
+    """Log-likelihood ratio against no change."""
+
+
+def onset_of_level(values: Floats, since: int = 0) -> Onset | None:
+    """The one change of level that explains the values best, shape (n,), NaN allowed; None where there is none.
+
+    A normal model with one mean a side and common variance, each place of the change equally likely
+    beforehand (Smith, 1975, "A Bayesian approach to inference about a change-point"), on values whose
+    outliers are drawn in to five robust spreads of their own side's neighbours. Only changes at or after
+    `since` are considered.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    x = _tame(values[known])
+    if x.size < 2 * MINIMUM_STEPS or np.ptp(x) == 0:
+        return None
+    cuts = _cuts(known, since)
+    if cuts.size == 0:
+        return None
+    left, right, n = np.cumsum(x)[cuts - 1], 0.0, x.size
+    right = x.sum() - left
+    between = left**2 / cuts + right**2 / (n - cuts) - x.sum() ** 2 / n
+    total = float(((x - x.mean()) ** 2).sum())
+    residual = np.maximum(total - between, 1e-12 * max(total, 1e-12))
+    return _posterior(-0.5 * n * np.log(residual / total), cuts, known, values)
+
+
+def onset_of_share(events: Floats, trials: Floats, since: int = 0) -> Onset | None:
+    """The one change of a share (errors of requests) that explains the counts best, shapes (n,); None if there is none.
+
+    As `onset_of_level`, with binomial counts on both sides of the change.
+    """
+    known = np.flatnonzero(trials > 0)
+    if known.size < 2 * MINIMUM_STEPS or events[known].sum() == 0:
+        return None
+    cuts = _cuts(known, since)
+    if cuts.size == 0:
+        return None
+    e, t = np.cumsum(events[known]), np.cumsum(trials[known])
+    fits = _binomial(e[cuts - 1], t[cuts - 1]) + _binomial(e[-1] - e[cuts - 1], t[-1] - t[cuts - 1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = np.where(trials > 0, events / trials, np.nan)
+    return _posterior(fits - _binomial(e[-1:], t[-1:]), cuts, known, shares)
+
+
+def _tame(x: Floats) -> Floats:
+    """Single spikes drawn in: a value far above or below both neighbours takes the nearer neighbour's value."""
+    if x.size < 3:
+        return x
+    middle = np.median(np.stack([x[:-2], x[1:-1], x[2:]]), axis=0)
+    return np.concatenate([x[:1], middle, x[-1:]])
+
+
+def _cuts(known: np.ndarray, since: int) -> np.ndarray:
+    places = np.arange(MINIMUM_STEPS, known.size - MINIMUM_STEPS + 1)
+    return places[known[places] >= since] if places.size else places
+
+
+def _binomial(events: Floats, trials: Floats) -> Floats:
+    """The log-likelihood of counts at their own share, constants left out."""
+    share = np.clip(events / np.maximum(trials, 1.0), 1e-9, 1 - 1e-9)
+    out: Floats = events * np.log(share) + (trials - events) * np.log1p(-share)
+    return out
+
+
+def _posterior(log_likelihood: Floats, cuts: np.ndarray, known: np.ndarray, values: Floats) -> Onset:
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    weights /= weights.sum()
+    mass = np.cumsum(weights)
+    low, middle, high = (int(np.searchsorted(mass, q)) for q in (0.05, 0.5, 0.95))
+    low, middle, high = (min(place, cuts.size - 1) for place in (low, middle, high))
+    cut = cuts[middle]
+    steps = known[cuts]
+    with np.errstate(all="ignore"):
+        before, after = np.nanmedian(values[known[:cut]]), np.nanmedian(values[known[cut:]])
+    half = max(0.5, (steps[high] - steps[low]) / 2)
+    return Onset(float(steps[middle]), float(half), float(before), float(after), float(log_likelihood.max()))

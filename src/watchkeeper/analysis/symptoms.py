@@ -1,0 +1,153 @@
+"""What is visibly wrong right now: errors, slowness, silence, exhausted resources, by service, and nothing else.
+
+A symptom must be significant (unlikely under the service's own recent past), material (large enough for a
+person to care) and lasting (it holds over the recent stretch and still at its end).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from watchkeeper.analysis.resources import ResourceKind, Usage, steady_growth
+from watchkeeper.analysis.robust import location_scale, rank_shift, ratio_rise
+from watchkeeper.analysis.series import Floats, Grid, Red
+
+Measure = Literal["error ratio", "mean latency", "p95 latency", "silence", "traffic", "cpu", "memory", "pool"]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How much of a change is a symptom. Seconds, shares and ratios; p-values before correction for many series."""
+
+    recent_seconds: float = 30.0
+    guard_seconds: float = 10.0
+    """Steps just before the recent stretch that count neither as recent nor as the past."""
+    past_seconds: float = 60.0
+    """The least past that a comparison needs."""
+    significance: float = 1e-3
+    """Divided by the number of series looked at."""
+    error_share: float = 0.02
+    errors: int = 5
+    latency_ratio: float = 1.5
+    latency_ms: float = 10.0
+    requests: int = 10
+    silence_seconds: float = 25.0
+    cpu_share: float = 0.6
+    memory_share: float = 0.15
+    memory_bytes: float = 30e6
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """One figure of one service that is wrong at the end of the grid. `weight` ranks symptoms: -log10 p, at most 50."""
+
+    service: str
+    measure: Measure
+    direction: Literal["up", "down"]
+    observed: float
+    expected: float
+    weight: float
+    operation: str = ""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The recent steps of a grid, and the past they are compared with."""
+
+    past: slice
+    recent: slice
+    last: slice
+    """The final third of the recent steps."""
+
+    @classmethod
+    def at_end(cls, grid: Grid, how: Sensitivity) -> "Stretch | None":
+        """The stretch that ends with the grid, or None where the past is too short."""
+        recent = max(3, round(how.recent_seconds / grid.step_seconds))
+        guard = round(how.guard_seconds / grid.step_seconds)
+        past = grid.size - recent - guard
+        if past * grid.step_seconds < how.past_seconds:
+            return None
+        return cls(
+            slice(0, past), slice(grid.size - recent, grid.size), slice(grid.size - max(1, recent // 3), grid.size)
+        )
+
+
+def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity, series: int) -> Symptom | None:
+    """Whether the share of failed requests rose. `series` is how many were looked at, for the correction."""
+    requests, errors = red.total(at.recent)
+    past_requests, past_errors = red.total(at.past)
+    if requests == 0 or errors < how.errors or red.total(at.last)[1] == 0:
+        return None
+    share, expected = errors / requests, past_errors / past_requests if past_requests else 0.0
+    p = ratio_rise(errors, requests, past_errors, past_requests)
+    if share < max(how.error_share, 3 * expected) or p > how.significance / series:
+        return None
+    return _symptom(key, "error ratio", share, expected, p)
+
+
+def latency_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity, series: int) -> Symptom | None:
+    """Whether requests take longer, in the mean or in the 95th percentile."""
+    if red.total(at.recent)[0] < how.requests:
+        return None
+    for measure, values in (("mean latency", red.mean_ms), ("p95 latency", red.p95_ms)):
+        expected, _ = location_scale(values[at.past])
+        observed, _ = location_scale(values[at.recent])
+        latest, _ = location_scale(values[at.last])
+        p = rank_shift(values[at.recent], values[at.past])
+        material = observed >= how.latency_ratio * expected and observed - expected >= how.latency_ms
+        lasting = latest >= (1 + 0.6 * (how.latency_ratio - 1)) * expected and latest - expected >= 0.6 * how.latency_ms
+        if material and lasting and p <= how.significance / series:
+            return _symptom(key, measure, observed, expected, p)  # type: ignore[arg-type]
+    return None
+
+
+def silence_symptom(service: str, presence: Floats, grid: Grid, how: Sensitivity) -> Symptom | None:
+    """Whether a service that always reported has stopped. `presence`: rows of any telemetry a step, shape (n,)."""
+    quiet = max(1, int(np.ceil(how.silence_seconds / grid.step_seconds)))
+    past = presence[: grid.size - quiet]
+    if past.size * grid.step_seconds < how.past_seconds or presence[grid.size - quiet :].sum() > 0:
+        return None
+    usual = float(np.mean(past[-max(quiet * 3, 12) :] > 0))
+    if usual < 0.8:
+        return None
+    return Symptom(service, "silence", "down", 0.0, float(np.median(past)), min(50.0, 2.0 + 5 * usual * quiet))
+
+
+def resource_symptom(service: str, kind: ResourceKind, usage: Usage, at: Stretch, how: Sensitivity) -> Symptom | None:
+    """Whether a resource of a service runs out: busy CPU, memory that only grows, a pool with a queue before it."""
+    values = usage.values
+    expected, scale = location_scale(values[at.past])
+    observed, _ = location_scale(values[at.recent])
+    if not np.isfinite(expected) or not np.isfinite(observed):
+        return None
+    if kind == "memory":
+        growth = steady_growth(values)
+        if growth is None or growth < max(how.memory_share * expected, how.memory_bytes):
+            return None
+        return Symptom(service, "memory", "up", observed, expected, 10.0)
+    p = rank_shift(values[at.recent], values[at.past])
+    if p > how.significance:
+        return None
+    if kind == "cpu" and observed >= how.cpu_share and observed >= expected + max(0.3, 4 * scale):
+        return _symptom((service,), "cpu", observed, expected, p)
+    if kind == "pool" and observed >= 1.0 and observed >= expected + max(1.0, 4 * scale):
+        return _symptom((service,), "pool", observed, expected, p)
+    return None
+
+
+def request_symptoms(red: Mapping[tuple[str, ...], Red], at: Stretch, how: Sensitivity) -> list[Symptom]:
+    """Errors and slowness over all keys (service, or service and operation), the weightiest first."""
+    found: list[Symptom] = []
+    for key, values in red.items():
+        for test in (error_symptom, latency_symptom):
+            symptom = test(key, values, at, how, max(1, len(red)))
+            if symptom is not None:
+                found.append(symptom)
+    return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
+
+
+def _symptom(key: tuple[str, ...], measure: Measure, observed: float, expected: float, p: float) -> Symptom:
+    operation = key[1] if len(key) > 1 else ""
+    return Symptom(key[0], measure, "up", observed, expected, min(50.0, -np.log10(max(p, 1e-50))), operation)

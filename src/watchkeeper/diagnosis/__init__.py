@@ -1,0 +1,1 @@
+"""Incident and evidence to a ranked, concluded Diagnosis. No framework, no model."""

@@ -1,0 +1,115 @@
+"""How the blame for errors and slowness divides over components and what they wait for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from watchkeeper.analysis.excess import Blame, Excess, Parts, blame, excess_of, latency_excess, targets_of
+from watchkeeper.analysis.series import Key, Red
+from watchkeeper.analysis.symptoms import Symptom
+from watchkeeper.diagnosis.timing import Timing
+from watchkeeper.evidence.vitals import Vitals
+
+LINK_SHARE = 0.6
+"""Share of a callee's blame that must arise on the way to it before the way itself is blamed."""
+
+
+@dataclass
+class Share:
+    """One component's part of the blame, 0 to 1 in each unit, and what it waits for."""
+
+    errors: float = 0.0
+    latency: float = 0.0
+    waits_for: dict[str, float] = field(default_factory=dict)
+    """The part of both that arose at a dependency that reports nothing itself, or on the way to one that does."""
+
+
+def parts_of(vitals: Vitals, timing: Timing) -> Parts:
+    """The usual and the incident steps of the vitals' grid."""
+    grid = vitals.grid
+    usual = slice(grid.index_of(timing.usual.start), max(1, grid.index_of(timing.usual.end)))
+    return Parts(usual, slice(min(grid.index_of(timing.incident.start), grid.size - 1), grid.size))
+
+
+def shares_of(vitals: Vitals, timing: Timing, symptoms: list[Symptom]) -> dict[str, Share]:
+    """Every component's share of the blame for errors and for latency."""
+    parts = parts_of(vitals, timing)
+    out: dict[str, Share] = {}
+    for is_errors in (True, False):
+        excess = excess_of(vitals.operations, vitals.calls, parts, errors=is_errors)
+        found = blame(excess, _targets(vitals, excess, symptoms, is_errors=is_errors))
+        for component, amount in found.own.items():
+            for owner, waits_for, share in _owners(vitals, parts, found, component, amount, is_errors=is_errors):
+                _add(out.setdefault(owner, Share()), waits_for, share, is_errors=is_errors)
+    return out
+
+
+def _targets(vitals: Vitals, excess: Excess, symptoms: list[Symptom], *, is_errors: bool) -> dict[str, float]:
+    """Where following begins: the topmost services in excess, if they or what they call show such a symptom."""
+    edges = {(caller, callee) for caller, callee, _ in vitals.calls}
+    targets = targets_of(excess, edges)
+    wanted = ("error ratio",) if is_errors else ("mean latency", "p95 latency")
+    showing = {s.service for s in symptoms if s.measure in wanted}
+    kept = {n: x for n, x in targets.items() if _reachable(n, edges) & showing}
+    total = sum(kept.values())
+    return {n: x / total for n, x in kept.items()} if total > 0 else targets
+
+
+def _reachable(node: str, edges: set[tuple[str, str]]) -> set[str]:
+    seen, frontier = {node}, [node]
+    while frontier:
+        here = frontier.pop()
+        for caller, callee in edges:
+            if caller == here and callee not in seen:
+                seen.add(callee)
+                frontier.append(callee)
+    return seen
+
+
+def _owners(
+    vitals: Vitals, parts: Parts, found: Blame, component: str, amount: float, *, is_errors: bool
+) -> list[tuple[str, str | None, float]]:
+    """Who stands for a component's share: itself, or those who call it where it is not ours to look into."""
+    sources = found.through.get(component, {})
+    if component in vitals.uninstrumented and component not in vitals.presence:
+        return [(caller, component, share) for caller, share in sources.items()]
+    if not is_errors and sources:
+        guilty = _slow_links(vitals, parts, component)
+        if guilty:
+            return [(c, component if c in guilty else None, x) for c, x in _redirect(sources, guilty, component)]
+    return [(component, None, amount)]
+
+
+def _redirect(sources: Mapping[str, float], guilty: set[str], component: str) -> list[tuple[str, float]]:
+    return [(caller if caller in guilty else component, share) for caller, share in sources.items()]
+
+
+def _slow_links(vitals: Vitals, parts: Parts, callee: str) -> set[str]:
+    """Callers whose calls to this callee are slow on the way, while the callee itself answers as usual.
+
+    Empty where the callee is slow itself, or where several callers all see it slow: then it is the callee, or what
+    stands right before it.
+    """
+    seen, own = _edge_excess(vitals.calls, parts, callee), _edge_excess(vitals.answered, parts, callee)
+    total = sum(seen.values())
+    if total <= 0 or sum(own.values()) > (1 - LINK_SHARE) * total:
+        return set()
+    slow = {caller for caller, x in seen.items() if x - own.get(caller, 0.0) > 0.1 * total}
+    callers = {caller for (caller, k, _) in vitals.calls if k == callee}
+    return slow if len(slow) == 1 or slow != callers else set()
+
+
+def _edge_excess(calls: Mapping[Key, Red], parts: Parts, callee: str) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for (caller, k, _), red in calls.items():
+        if k == callee:
+            out[caller] = out.get(caller, 0.0) + latency_excess(red, parts)
+    return out
+
+
+def _add(share: Share, waits_for: str | None, amount: float, *, is_errors: bool) -> None:
+    if is_errors:
+        share.errors += amount
+    else:
+        share.latency += amount
+    if waits_for is not None:
+        share.waits_for[waits_for] = share.waits_for.get(waits_for, 0.0) + amount

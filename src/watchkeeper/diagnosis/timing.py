@@ -1,0 +1,92 @@
+"""Since when: the onset of every service's trouble, and of the incident as a whole."""
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from watchkeeper.analysis.onset import Onset, onset_of_level, onset_of_share
+from watchkeeper.analysis.resources import ResourceKind
+from watchkeeper.analysis.series import Grid, Red
+from watchkeeper.analysis.symptoms import Symptom
+from watchkeeper.domain import Window
+from watchkeeper.evidence.vitals import Vitals
+
+CLEAR = 6.0
+"""Log-likelihood ratio that makes a change of level an onset."""
+GUARD_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Began:
+    """When something began, ± half a 90 % interval in seconds."""
+
+    at: datetime
+    uncertainty_seconds: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The incident's onset, each service's own, and the stretches to compare."""
+
+    onset: Began
+    services: dict[str, Began]
+    usual: Window
+    incident: Window
+
+
+def timing_of(vitals: Vitals, symptoms: list[Symptom]) -> Timing:
+    """When it began: the earliest clear onset among the services that show symptoms."""
+    grid = vitals.grid
+    found = {s: began for s in sorted({s.service for s in symptoms}) if (began := _service_onset(vitals, s, symptoms))}
+    first = min(found.values(), key=lambda o: o.step + o.uncertainty, default=None)
+    if first is None:
+        step = max(4.0, grid.size - 60 / grid.step_seconds)
+        first = Onset(step, 30 / grid.step_seconds, 0.0, 0.0, 0.0)
+    others = {s: o for s in vitals.services if s not in found and (o := _red_onset(vitals.services[s], None))}
+    services = {s: _began(grid, o) for s, o in {**others, **found}.items()}
+    split = min(max(first.step, 4.0), grid.size - 2.0)
+    guard = (GUARD_SECONDS + first.uncertainty * grid.step_seconds) / grid.step_seconds
+    return Timing(
+        onset=_began(grid, first),
+        services=services,
+        usual=Window(start=grid.start, end=grid.time_of(max(3.0, split - guard))),
+        incident=Window(start=grid.time_of(split), end=grid.time_of(grid.size)),
+    )
+
+
+def _service_onset(vitals: Vitals, service: str, symptoms: Iterable[Symptom]) -> Onset | None:
+    measures = {s.measure for s in symptoms if s.service == service}
+    if "silence" in measures:
+        last = int(np.flatnonzero(vitals.presence[service]).max())
+        return Onset(last + 1.0, 1.0, 1.0, 0.0, CLEAR)
+    red = vitals.services.get(service)
+    found = _red_onset(red, measures) if red is not None else None
+    if found is None:
+        operations = [s.operation for s in symptoms if s.service == service and s.operation]
+        found = _clearest(_red_onset(vitals.operations[service, name], measures) for name in operations)
+    if found is None:
+        kinds: list[ResourceKind] = [k for k in ("cpu", "memory", "pool") if k in measures]
+        found = _clearest(onset_of_level(vitals.resources[service, kind].values) for kind in kinds)
+    return found
+
+
+def _red_onset(red: Red, measures: Set[str] | None) -> Onset | None:
+    """The clearest onset among errors and latency, only those with symptoms where these are given."""
+    candidates: list[Onset | None] = []
+    if measures is None or "error ratio" in measures:
+        candidates.append(onset_of_share(red.errors, red.requests))
+    if measures is None or measures & {"mean latency", "p95 latency"}:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            candidates.append(onset_of_level(np.log(red.mean_ms)))
+    return _clearest(o for o in candidates if o is not None and o.after > o.before)
+
+
+def _clearest(onsets: Iterable[Onset | None]) -> Onset | None:
+    clear = [o for o in onsets if o is not None and o.evidence >= CLEAR]
+    return max(clear, key=lambda o: o.evidence, default=None)
+
+
+def _began(grid: Grid, onset: Onset) -> Began:
+    return Began(grid.time_of(onset.step), onset.uncertainty * grid.step_seconds)

@@ -1,0 +1,37 @@
+"""Which symptoms the vitals show at their end."""
+
+from watchkeeper.analysis.symptoms import (
+    Sensitivity,
+    Stretch,
+    Symptom,
+    request_symptoms,
+    resource_symptom,
+    silence_symptom,
+)
+from watchkeeper.evidence.vitals import Vitals
+
+
+def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
+    """Everything that is wrong at the end of the grid, the weightiest first.
+
+    Silence is told from a system that stopped reporting altogether only by the services that still report: where
+    nothing reports any more, every service is silent.
+    """
+    at = Stretch.at_end(vitals.grid, how)
+    if at is None:
+        return []
+    found = request_symptoms({(name,): red for name, red in vitals.services.items()}, at, how)
+    found += [s for s in request_symptoms(vitals.operations, at, how) if (s.service, s.measure) not in _seen(found)]
+    for name, presence in vitals.presence.items():
+        silent = silence_symptom(name, presence, vitals.grid, how)
+        if silent is not None:
+            found.append(silent)
+    for (service, kind), usage in vitals.resources.items():
+        exhausted = resource_symptom(service, kind, usage, at, how)
+        if exhausted is not None:
+            found.append(exhausted)
+    return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
+
+
+def _seen(symptoms: list[Symptom]) -> set[tuple[str, str]]:
+    return {(s.service, s.measure) for s in symptoms}

@@ -1,0 +1,1 @@
+"""Alerts and questions to signals, signals to incidents."""

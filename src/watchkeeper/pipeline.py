@@ -1,0 +1,91 @@
+"""The sentence as one plain function: a signal comes in, evidence is gathered, a diagnosis is made."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from watchkeeper.analysis.symptoms import Sensitivity, Symptom
+from watchkeeper.diagnosis.conclude import Seen, conclude, no_telemetry, nothing_wrong
+from watchkeeper.diagnosis.suspects import suspects_of
+from watchkeeper.diagnosis.timing import timing_of
+from watchkeeper.domain import CaseFile, Cost, Diagnosis, Signal, Window
+from watchkeeper.evidence.details import take_details
+from watchkeeper.evidence.ledger import Ledger
+from watchkeeper.evidence.symptoms import symptoms_of
+from watchkeeper.evidence.vitals import Vitals, take_vitals
+from watchkeeper.intake.incidents import open_incident
+from watchkeeper.telemetry.sources import Sources
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Which stretch of telemetry a diagnosis looks at, in seconds."""
+
+    lookback_seconds: float = 1800.0
+    """What counts as the recent past."""
+    follow_seconds: float = 60.0
+    """How much of what came after the signal is used, where it is there."""
+    lag_seconds: float = 5.0
+    """How long telemetry may be under way."""
+    sensitivity: Sensitivity = field(default_factory=Sensitivity)
+
+
+def diagnose(
+    signal: Signal,
+    sources: Sources,
+    *,
+    now: datetime,
+    say: Say = lambda _: None,
+    number: int = 1,
+    scan: Scan | None = None,
+) -> CaseFile:
+    """Diagnose one signal with what can be known at `now`. A source that is down leaves a gap, never an exception."""
+    how = scan or Scan()
+    began, ledger = time.monotonic(), Ledger()
+    until = min(now, signal.at + timedelta(seconds=how.follow_seconds)) - timedelta(seconds=how.lag_seconds)
+    window = Window.before(until, how.lookback_seconds)
+    say(f"Looking at {window.start:%H:%M:%S} to {window.end:%H:%M:%S %Z} …")
+    vitals = take_vitals(sources, window, ledger)
+    symptoms = _symptoms(signal, vitals, how)
+    say(f"{len(symptoms)} symptoms in {len(vitals.names)} services.")
+
+    def cost() -> Cost:
+        return Cost(seconds=round(time.monotonic() - began, 3), queries=len(ledger.evidence))
+
+    if symptoms:
+        diagnosis = _explain(sources, vitals, symptoms, ledger, now, say, cost)
+    elif not vitals.names or (signal.service is not None and signal.service not in vitals.presence):
+        diagnosis = no_telemetry(now, signal.service, vitals.names, ledger.gaps, cost())
+    else:
+        diagnosis = nothing_wrong(now, vitals.names, ledger.gaps, cost())
+    incident = open_incident(signal, number, window)
+    done = incident.model_copy(update={"state": "diagnosed"})
+    return CaseFile(incident=done, evidence=ledger.evidence, diagnoses=(diagnosis,))
+
+
+def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> list[Symptom]:
+    """What is wrong at the end; where somebody says that something is, look again with sharper eyes."""
+    found = symptoms_of(vitals, how.sensitivity)
+    if found or signal.kind not in ("alert", "complaints"):
+        return found
+    keen = replace(how.sensitivity, significance=0.05, error_share=0.005, errors=3, latency_ratio=1.2, latency_ms=2.0)
+    return symptoms_of(vitals, keen)
+
+
+def _explain(
+    sources: Sources,
+    vitals: Vitals,
+    symptoms: list[Symptom],
+    ledger: Ledger,
+    now: datetime,
+    say: Say,
+    cost: Callable[[], Cost],
+) -> Diagnosis:
+    timing = timing_of(vitals, symptoms)
+    say(f"It began at {timing.onset.at:%H:%M:%S %Z} ± {timing.onset.uncertainty_seconds:.0f} s; looking inside …")
+    details = take_details(sources, vitals.grid, timing.usual, timing.incident, ledger)
+    suspects = suspects_of(vitals, details, timing, symptoms)
+    return conclude(Seen(vitals, details, timing, symptoms, ledger.gaps), suspects, now, cost())

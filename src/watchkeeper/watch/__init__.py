@@ -1,0 +1,1 @@
+"""Our own eyes: what is wrong right now, as signals."""

@@ -1,0 +1,44 @@
+"""One look at the present: symptoms of any service, as signals."""
+
+from datetime import datetime, timedelta
+
+from watchkeeper.analysis.symptoms import Sensitivity, Symptom
+from watchkeeper.domain import Signal, Window
+from watchkeeper.evidence.ledger import Ledger
+from watchkeeper.evidence.symptoms import symptoms_of
+from watchkeeper.evidence.vitals import take_vitals
+from watchkeeper.telemetry.sources import Sources
+
+LAG_SECONDS = 5.0
+"""How long telemetry may be under way: what is younger is not looked at yet."""
+LOOKBACK_SECONDS = 1800.0
+
+
+def detect(
+    sources: Sources,
+    at: datetime,
+    *,
+    lookback_seconds: float = LOOKBACK_SECONDS,
+    lag_seconds: float = LAG_SECONDS,
+    sensitivity: Sensitivity | None = None,
+) -> tuple[Signal, ...]:
+    """What is wrong at that moment, the clearest first; empty when nothing is, or when nothing can be seen."""
+    end = at - timedelta(seconds=lag_seconds)
+    window = Window(start=end - timedelta(seconds=lookback_seconds), end=end)
+    vitals = take_vitals(sources, window, Ledger())
+    return tuple(signal_of(symptom, at) for symptom in symptoms_of(vitals, sensitivity or Sensitivity()))
+
+
+def signal_of(symptom: Symptom, at: datetime) -> Signal:
+    """A symptom as the signal that opens an incident."""
+    where = f"{symptom.service} {symptom.operation}".strip()
+    return Signal(
+        kind="silence" if symptom.measure == "silence" else "anomaly",
+        at=at,
+        service=symptom.service,
+        measure=symptom.measure,
+        direction=symptom.direction,
+        observed=symptom.observed,
+        expected=symptom.expected,
+        text=f"{symptom.measure} of {where}: {symptom.observed:.3g}, usually {symptom.expected:.3g}",
+    )
