@@ -1,0 +1,1 @@
+"""A foreign system to watch: a small real shop, its load, and ways to break it on purpose."""

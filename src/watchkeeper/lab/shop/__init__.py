@@ -1,0 +1,1 @@
+"""The shop itself: six services, each a process of its own, and the bank outside."""
