@@ -1,11 +1,160 @@
 """The only place that builds things from settings: sources, the live store, the pipeline, a case on disk."""
 
-import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from watchkeeper.domain import CaseFile
+from watchkeeper import library
+from watchkeeper.domain import CaseFile, Signal
+from watchkeeper.errors import ConfigError, SourceUnavailable
+from watchkeeper.pipeline import Scan
+from watchkeeper.pipeline import diagnose as run_pipeline
+from watchkeeper.redaction import redact
 from watchkeeper.settings import Settings
+from watchkeeper.telemetry.live import LiveLimits, LiveStore
+from watchkeeper.telemetry.recording import open_recording
+from watchkeeper.telemetry.remote import Remote
+from watchkeeper.telemetry.sources import ExtentQuery, Sources
+from watchkeeper.telemetry.store import Store
+
+DEMO = library.HOME / "evals" / "incidents" / "bad-deploy-checkout" / "telemetry"
+DEMO_SERVICE = "checkout"
+MIB, GIB = 1 << 20, 1 << 30
+
+Say = Callable[[str], None]
+
+
+def live_store(settings: Settings, path: Path | None = None) -> LiveStore:
+    """The store that this process will own, made where there is none; to be closed by the caller.
+
+    Raises StoreUnavailable where another process owns it, StoreIncompatible where it is not ours.
+    """
+    kept = settings.store
+    limits = LiveLimits(
+        queued_bytes=settings.server.queue_mib * MIB,
+        memory_bytes=kept.memory_limit_mib * MIB,
+        disk_bytes=int(kept.disk_budget_gib * GIB),
+        free_floor_bytes=int(kept.free_space_floor_gib * GIB),
+        keep=timedelta(days=kept.retention_days),
+    )
+    return LiveStore(path or settings.store_path, limits)
+
+
+@contextmanager
+def open_sources(settings: Settings, recording: Path | None = None, url: str | None = None) -> Iterator[Sources]:
+    """What can be asked: a folder of Parquet or a .duckdb file, else the server at the URL, else one's own.
+
+    One's own is the running server if it answers, else the store's file. Raises ConfigError, SourceUnavailable,
+    StoreUnavailable or StoreIncompatible where that is not there or cannot be read.
+    """
+    opened: Remote | LiveStore | Store
+    if recording is not None:
+        opened = _opened_recording(settings, recording)
+    elif url is not None:
+        opened = _answering(url)
+    else:
+        opened = _own(settings)
+    if isinstance(opened, Remote):
+        yield opened
+        return
+    try:
+        yield opened.reader if isinstance(opened, LiveStore) else opened
+    finally:
+        opened.close()
+
+
+def is_server(sources: Sources) -> bool:
+    """Whether these are another process's, asked over HTTP."""
+    return isinstance(sources, Remote)
+
+
+def _opened_recording(settings: Settings, path: Path) -> LiveStore | Store:
+    if path.is_dir():
+        inner = path / "telemetry"
+        return open_recording(inner if inner.is_dir() else path)
+    if path.is_file() and path.suffix == ".duckdb":
+        return live_store(settings, path)
+    expected = "a folder of Parquet files, or a .duckdb file"
+    raise ConfigError(f"--from: {path} is {'neither' if path.exists() else 'not there'}, expected {expected}")
+
+
+def _answering(url: str) -> Remote:
+    remote = Remote(url)
+    if not remote.is_there():
+        raise SourceUnavailable(f"no watchkeeper answers at {url}; start one with `watchkeeper serve`")
+    return remote
+
+
+def _own(settings: Settings) -> Remote | LiveStore:
+    remote = Remote(settings.server_url)
+    if remote.is_there():
+        return remote
+    if settings.store_path.exists():
+        return live_store(settings)
+    raise ConfigError(
+        f"there is no telemetry: nothing answers at {settings.server_url} and {settings.store_path} is not there; "
+        "start `watchkeeper serve` and send some, or name a recording with --from"
+    )
+
+
+def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say) -> CaseFile:
+    """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone."""
+    windows = settings.diagnosis
+    scan = Scan(
+        lookback_seconds=windows.lookback_minutes * 60,
+        follow_seconds=windows.follow_seconds,
+        lag_seconds=windows.lag_seconds,
+    )
+    number = _next_number(settings.home / "cases", signal.at.year)
+    case = run_pipeline(signal, sources, now=datetime.now(UTC), say=say, number=number, scan=scan)
+    return redacted(settings, case)
+
+
+def diagnose_demo(settings: Settings, say: Say) -> CaseFile:
+    """Diagnose the recorded bad deploy of checkout; raises ConfigError where the recording is not there."""
+    if not DEMO.is_dir():
+        raise ConfigError(
+            f"{DEMO} is not there: the recording is part of the repository, not of an installed package; "
+            "run `make demo` in a clone"
+        )
+    say(f"A recorded incident of a small shop: {DEMO.parent.name}")
+    with open_sources(settings, DEMO) as sources:
+        at = latest(sources)
+        return diagnose(settings, Signal(kind="question", at=at, service=DEMO_SERVICE), sources, say)
+
+
+def latest(sources: Sources) -> datetime:
+    """When the youngest telemetry was made; raises SourceUnavailable where there is none."""
+    last: list[datetime] = [time for time in sources.extent(ExtentQuery()).rows["last"].to_pylist() if time]
+    if not last:
+        raise SourceUnavailable("the source holds no telemetry at all")
+    return max(last)
+
+
+def redacted(settings: Settings, case: CaseFile) -> CaseFile:
+    """The case without what must not leave; ids and queries stay, so that each can be asked again."""
+    wanted = settings.redaction
+    if not wanted.enabled:
+        return case
+    clean = partial(redact, ip_addresses=wanted.ip_addresses, extra_patterns=wanted.extra_patterns)
+    return CaseFile.model_validate(_cleaned(case.model_dump(), clean))
+
+
+_LEFT_AS_THEY_ARE = frozenset({"id", "evidence", "query", "columns"})
+
+
+def _cleaned(value: object, clean: Callable[[str], str], key: str = "") -> object:
+    if isinstance(value, str):
+        return value if key in _LEFT_AS_THEY_ARE else clean(value)
+    if isinstance(value, dict):
+        return {name: _cleaned(inner, clean, name) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        # Pieces of evidence lie in a list called `evidence`: what they hold is no id.
+        return [_cleaned(inner, clean, "" if isinstance(inner, dict) else key) for inner in value]
+    return value
 
 
 def save_case(settings: Settings, case: CaseFile) -> Path:
@@ -15,5 +164,9 @@ def save_case(settings: Settings, case: CaseFile) -> Path:
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as file:
         file.write(case.model_dump_json(indent=2))
     path = folder / "case.json"
-    os.replace(file.name, path)
-    return path
+    return Path(file.name).replace(path)
+
+
+def _next_number(cases: Path, year: int) -> int:
+    taken = [path.name.rpartition("-")[2] for path in cases.glob(f"INC-{year}-*")]
+    return max((int(number) for number in taken if number.isdigit()), default=0) + 1

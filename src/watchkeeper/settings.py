@@ -52,8 +52,9 @@ class Store(Section):
 class DiagnosisWindows(Section):
     """How much time a diagnosis looks at."""
 
-    incident_minutes: float = Field(gt=0, le=24 * 60)
-    reference_minutes: float = Field(gt=0, le=7 * 24 * 60)
+    lookback_minutes: float = Field(ge=1, le=24 * 60)
+    follow_seconds: float = Field(ge=0, le=3600)
+    lag_seconds: float = Field(ge=0, le=300)
 
 
 class Redaction(Section):

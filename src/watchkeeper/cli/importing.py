@@ -8,14 +8,16 @@ import typer
 
 def import_telemetry(
     context: typer.Context,
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A Parquet recording, OTLP/JSON files or changes as JSON lines.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or a file.")],
 ) -> None:
-    """Put a Parquet recording, OTLP/JSON files or changes as JSON lines into the store."""
-    from watchkeeper import assembly, settings
-    from watchkeeper.cli.screen import one_line, say
+    """Put recorded telemetry into the store.
 
-    rows = assembly.import_path(settings.load(context.obj), path, say)
-    for table, count in rows.items():
-        typer.echo(f"{one_line(table):<10} {count:>12,} rows")
+    PATH is a Parquet recording, OTLP/JSON files, or changes as JSON lines. The server that owns the store must
+    not be running meanwhile.
+    """
+    from watchkeeper import assembly, settings
+    from watchkeeper.cli.screen import say
+    from watchkeeper.telemetry.importing import import_into
+
+    with assembly.live_store(settings.load(context.obj)) as store:
+        import_into(path, store.submit, say)

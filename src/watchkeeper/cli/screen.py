@@ -46,3 +46,19 @@ def report_bug(error: Exception) -> None:
         complain(f"a bug, which could not be logged either: {summary}")
     else:
         complain(f"a bug: {summary}; the details are in {log}")
+
+
+def log_to_stderr(level: str) -> None:
+    """Have what watchkeeper says about itself, from this level on, written to stderr."""
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,5 +1,7 @@
 """`watchkeeper serve`: one port for OTLP, the other endpoints and queries."""
 
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -8,9 +10,26 @@ import typer
 def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(metavar="H", help="A loopback address.")] = None,
-    port: Annotated[int | None, typer.Option(metavar="P", min=1, max=65535, help="4318 unless set otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="P", help="4318 unless set otherwise.")] = None,
 ) -> None:
-    """Take OTLP and changes over HTTP, and answer queries, until interrupted."""
-    from watchkeeper import assembly, settings
+    """Take OTLP and changes over HTTP, answer queries.
 
-    assembly.serve(settings.load(context.obj, {"server.host": host, "server.port": port}))
+    Runs until interrupted; the store is closed in order.
+    """
+    from watchkeeper import assembly, settings
+    from watchkeeper.cli.screen import log_to_stderr, say
+    from watchkeeper.server import running
+
+    chosen = settings.load(context.obj, {"server.host": host, "server.port": port})
+    log_to_stderr(chosen.log.level)
+    running.require_loopback(chosen.server.host)
+    # The server hands the signal on after its last request: then the store is still to be closed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with assembly.live_store(chosen) as store:
+        running.serve(
+            store,
+            chosen.server.host,
+            chosen.server.port,
+            maximum_body_bytes=chosen.server.max_body_mib << 20,
+            say=say,
+        )
