@@ -11,7 +11,12 @@ def main(arguments: list[str]) -> None:
     """Serve until interrupted; says on stderr where it listens."""
     port = int(arguments[1]) if len(arguments) > 1 else DEFAULT_PORT
     with LiveStore(Path(arguments[0])) as store:
-        serve(store, port=port, say=lambda line: sys.stderr.write(f"{line}\n") and sys.stderr.flush())
+        serve(store, port=port, say=_say)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

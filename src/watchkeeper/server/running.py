@@ -1,6 +1,7 @@
 """The application listening: until it is interrupted, or inside another program for as long as that needs it."""
 
 import ipaddress
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ def serve(
     Raises ConfigError for a host that is not this machine's loopback and for a port that is taken.
     """
     require_loopback(host)
-    with _listening(host, port) as listening:
+    with _listening(host, port) as listening, _ended_by_signals():
         say(f"watchkeeper listens on {_url(listening)} (OTLP over HTTP, /v1/changes, /v1/query)")
         _server(create_app(store, maximum_body_bytes=maximum_body_bytes)).run(sockets=[listening])
 
@@ -67,6 +68,21 @@ def require_loopback(host: str) -> None:
             f"server.host: {host!r} can be reached from other machines, and there is no access control yet; "
             f"expected {DEFAULT_HOST}"
         )
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end the server and nothing else, so that the store is closed afterwards.
+
+    Uvicorn takes both while it runs, and raises them again at its end: then they must not kill.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: None) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Server(uvicorn.Server):

@@ -57,7 +57,7 @@ def import_into(
 
 
 def import_path(path: Path) -> Iterator[Batch]:
-    """Everything in a file or folder, batch by batch; raises PayloadRejected naming file, line and what was expected."""
+    """Everything in a file or folder, batch by batch; raises PayloadRejected naming file and line."""
     for file in files_in(path):
         yield from _batches(file)
 
