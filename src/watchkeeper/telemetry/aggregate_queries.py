@@ -1,6 +1,6 @@
 """Questions for figures per step, as SQL that aggregates where the rows are; pure functions."""
 
-from watchkeeper.telemetry.row_queries import POINT_KEY, SPAN_KEY, all_of, common
+from watchkeeper.telemetry.row_queries import POINT_KEY, SPAN_KEY, all_of, attribute, common
 from watchkeeper.telemetry.sources import CallQuery, LogCountQuery, MetricBucketQuery, RedQuery
 from watchkeeper.telemetry.sql import Sql, one_of, sql
 
@@ -43,9 +43,16 @@ FROM (
     )
 
 
-_CALLEE_NAME = """coalesce(attributes['peer.service'], attributes['server.address'],
-      attributes['db.system.name'], attributes['db.system'])
-      || coalesce('/' || coalesce(attributes['db.namespace'], attributes['db.name']), '')"""
+def _callee_name() -> Sql:
+    own = {
+        name.replace(".", "_"): attribute("attributes", name)
+        for name in ("peer.service", "server.address", "db.system.name", "db.system", "db.namespace", "db.name")
+    }
+    return sql(
+        "coalesce({peer_service}, {server_address}, {db_system_name}, {db_system}) "
+        "|| coalesce('/' || coalesce({db_namespace}, {db_name}), '')",
+        **own,
+    )
 
 
 def calls(query: CallQuery) -> Sql:
@@ -57,7 +64,7 @@ def calls(query: CallQuery) -> Sql:
         f"""WITH caller AS (
   SELECT DISTINCT ON ({SPAN_KEY}) {SPAN_KEY}, {_step_begin(query.step_seconds)} AS step, service_name, name, kind,
     status_code = 'error' AS is_error, duration_ns / 1e6 AS ms,
-    CASE WHEN kind IN ('client', 'producer') THEN {_CALLEE_NAME} END AS peer
+    CASE WHEN kind IN ('client', 'producer') THEN {{callee_name}} END AS peer
   FROM spans WHERE {{matching}}
 ), child AS (
   SELECT DISTINCT ON ({SPAN_KEY}) trace_id, parent_span_id, service_name, name, kind,
@@ -86,6 +93,7 @@ SELECT make_timestamp(step) AS time, caller AS service_name, callee, is_instrume
   quantile_cont(ms, 0.95) AS p95_ms, avg(callee_ms) AS callee_mean_ms
 FROM call GROUP BY step, caller, callee, is_instrumented, operation
 ORDER BY step, caller, callee, operation, is_instrumented""",
+        callee_name=_callee_name(),
         matching=all_of(common(query)),
         start=query.window.start,
         end=query.window.end,

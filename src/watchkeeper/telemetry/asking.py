@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from watchkeeper.errors import SourceUnavailable
-from watchkeeper.tables import TIME
+from watchkeeper.telemetry.schema import with_maps
 from watchkeeper.telemetry.sources import Cancel
 from watchkeeper.telemetry.sql import Sql
 
@@ -65,7 +65,7 @@ def asking(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float, cancel: Ca
             raise SourceUnavailable(f"the query to the store {watch.reason}")
         try:
             relation = cursor.sql(statement.text, params=list(statement.values))
-            return _in_utc(relation.to_arrow_table())
+            return with_maps(relation.to_arrow_table())
         except duckdb.Error as error:
             after = f" (after {time.monotonic() - began:.1f} s)"
             said = f"failed: {str(error).splitlines()[0]}"
@@ -78,8 +78,3 @@ def asking(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float, cancel: Ca
             forget()
         watch.end()
         cursor.close()
-
-
-def _in_utc(table: pa.Table) -> pa.Table:
-    fields = [pa.field(f.name, TIME) if pa.types.is_timestamp(f.type) else f for f in table.schema]
-    return table.cast(pa.schema(fields))

@@ -1,5 +1,6 @@
 """The live store: one process owns the file, one thread writes it, any number of threads read."""
 
+import contextlib
 import shutil
 import threading
 from collections import deque
@@ -8,20 +9,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from watchkeeper.errors import DiskFull, PayloadRejected, QueueFull, StoreUnavailable
 from watchkeeper.tables import TABLES, TableName
+from watchkeeper.telemetry.retention import Size, drop_aged, drop_oldest, forget_bodies, rewrite, size_of
 from watchkeeper.telemetry.store import Store
 from watchkeeper.telemetry.store_file import open_file
-from watchkeeper.telemetry.writing import Batch, write_group
+from watchkeeper.telemetry.writing import Batch, failure, write_group
 
 __all__ = ["Batch", "LiveLimits", "LiveStore", "free_bytes"]
 
 MEGABYTE = 1 << 20
+Result = TypeVar("Result")
+_FILLED = 0.85
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class LiveStore:
         self._free = free
         self._connection = open_file(path, limits.memory_bytes)
         self._cursors = threading.Lock()
+        self._writing = threading.Lock()
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
         self._queued_rows = 0
@@ -111,15 +116,52 @@ class LiveStore:
             self._is_closing = True
             self._changed.notify_all()
         self._writer.join()
-        try:
+        # Where it fails: what was acknowledged is in the log, and is folded in at the next start.
+        with self._writing, contextlib.suppress(duckdb.Error):
             self._connection.execute("CHECKPOINT")
-        except duckdb.Error:
-            pass  # what was acknowledged is in the log, and is folded in at the next start
-        self._connection.close()
+        with self._cursors:
+            self._connection.close()
+
+    def retain(self, now: datetime) -> None:
+        """Let go of what is past its age, then of the oldest hours until the file fits its budget of disk.
+
+        To be called every minute or so, from any thread; writing waits for one step of it at a time.
+        Raises StoreUnavailable where the file cannot be written.
+        """
+        if self.limits.keep is not None:
+            keep = self.limits.keep
+            self._alone(lambda connection: drop_aged(connection, now, keep))
+        self._alone(lambda connection: forget_bodies(connection, now - self.limits.remember_bodies))
+        if self.limits.disk_bytes is not None:
+            self._fit_into(self.limits.disk_bytes, now)
+
+    def size(self) -> Size:
+        """What the store takes on disk."""
+        return self._alone(lambda connection: size_of(connection, self.path))
+
+    def _fit_into(self, budget: int, now: datetime) -> None:
+        # The rest is for what arrives, and what a checkpoint writes, before the next call.
+        target = budget * _FILLED
+        while (size := self.size()).used + size.log > target:
+            if not self._alone(lambda connection: drop_oldest(connection, now)):
+                break
+        if size.whole > budget and size.unused >= size.used:
+            self._alone(rewrite)
+
+    def _alone(self, step: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+        """Run a step on the file while nothing else writes it."""
+        with self._writing, self._new_cursor() as connection:
+            try:
+                return step(connection)
+            except duckdb.Error as error:
+                raise failure(error) from error
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         with self._cursors:
-            return self._connection.cursor()
+            try:
+                return self._connection.cursor()
+            except duckdb.Error as error:
+                raise StoreUnavailable("the store is closed") from error
 
     def _require_room(self) -> None:
         free = self._free(self.path)
@@ -156,13 +198,25 @@ class LiveStore:
     def _write(self, group: list[_Waiting]) -> None:
         try:
             self._require_room()
-            write_group(self._connection, [w.batch for w in group], datetime.now(UTC))
-        except StoreUnavailable as error:
+            with self._writing:
+                self._reopen_if_broken()
+                with self._new_cursor() as connection:
+                    write_group(connection, [waiting.batch for waiting in group], datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the writer must go on
             for waiting in group:
                 waiting.done.set_exception(error)
         else:
             for waiting in group:
                 waiting.done.set_result(None)
+
+    def _reopen_if_broken(self) -> None:
+        """DuckDB gives up on a file after a failed write of its log; opened anew it has all that was acknowledged."""
+        with self._cursors:
+            try:
+                self._connection.execute("SELECT 1")
+            except duckdb.Error:
+                self._connection.close()
+                self._connection = open_file(self.path, self.limits.memory_bytes)
 
 
 def _fitted(name: TableName, rows: pa.Table) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from watchkeeper.domain import Window
 from watchkeeper.errors import SourceUnavailable, StoreIncompatible
 from watchkeeper.tables import TABLES, TableName
-from watchkeeper.telemetry.schema import columns_of
+from watchkeeper.telemetry.schema import columns_of, selected_from_maps, with_entries
 from watchkeeper.telemetry.sources import (
     Answer,
     ChangeQuery,
@@ -26,6 +26,7 @@ from watchkeeper.telemetry.store import Store
 
 _SLICE = timedelta(minutes=5)
 _ALL = 10**9
+_SMALL_BYTES = 64 << 20
 
 
 def open_recording(folder: Path) -> Store:
@@ -41,7 +42,7 @@ def open_recording(folder: Path) -> Store:
     for table, paths in files.items():
         for path in paths:
             _check(path, table)
-        connection.execute(_view(table, paths))
+        _add(connection, table, paths)
     return _store_over(connection)
 
 
@@ -49,7 +50,8 @@ def store_of(tables: Mapping[TableName, pa.Table]) -> Store:
     """Tables that are in memory already, as a store to ask; the others are empty."""
     connection = _in_memory()
     for table, schema in TABLES.items():
-        connection.register("incoming", tables.get(table, schema.empty_table()).cast(schema))
+        rows = tables.get(table, schema.empty_table()).cast(schema)
+        connection.register("incoming", with_entries(rows))
         connection.execute(f"CREATE TABLE {table} AS SELECT * FROM incoming ORDER BY {_order(table)}")
         connection.unregister("incoming")
     return _store_over(connection)
@@ -112,12 +114,18 @@ def _is_same_type(found: pa.DataType, expected: pa.DataType) -> bool:
     return bool(found == expected)
 
 
-def _view(table: TableName, paths: list[Path]) -> str:
-    columns = ", ".join(f'"{name}"' for name in TABLES[table].names)
+def _add(connection: duckdb.DuckDBPyConnection, table: TableName, paths: list[Path]) -> None:
+    """Make the relation: small files are read once, large ones where they lie, at each question."""
     if not paths:
-        return f"CREATE TABLE {table} ({columns_of(table)})"
+        connection.execute(f"CREATE TABLE {table} ({columns_of(table)})")
+        return
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"CREATE VIEW {table} AS SELECT {columns} FROM read_parquet([{listed}])"
+    rows = f"SELECT {selected_from_maps(table)} FROM read_parquet([{listed}])"
+    is_small = sum(path.stat().st_size for path in paths) <= _SMALL_BYTES
+    try:
+        connection.execute(f"CREATE {'TABLE' if is_small else 'VIEW'} {table} AS {rows}")
+    except duckdb.Error as error:
+        raise StoreIncompatible(f"{listed} cannot be read as {table}: {str(error).splitlines()[0]}") from error
 
 
 def _write(sources: Sources, table: TableName, window: Window, folder: Path) -> int:

@@ -47,11 +47,17 @@ def all_of(conditions: Iterable[Sql]) -> Sql:
     return joined(" AND ", conditions)
 
 
+def attribute(column: str, key: str) -> Sql:
+    """The value that a column of attributes has for a key, NULL where it has none."""
+    return sql(f"list_filter({column}, lambda entry: entry.key = {{key}})[1].value", key=key)
+
+
 def _with_attributes(filters: Iterable[AttributeFilter]) -> list[Sql]:
     return [
         sql(
-            "coalesce(attributes[{key}], resource[{key}]) IN ({values})",
-            key=each.key,
+            "coalesce({own}, {inherited}) IN ({values})",
+            own=attribute("attributes", each.key),
+            inherited=attribute("resource", each.key),
             values=joined(", ", (Sql("?", (value,)) for value in each.values)),
         )
         for each in filters

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from watchkeeper.errors import DiskFull, StoreUnavailable
 from watchkeeper.tables import TABLES, TableName
+from watchkeeper.telemetry.schema import with_entries
 
 HAVE_IDS: tuple[TableName, ...] = ("changes", "feedback", "events")
 _NO_ROOM = ("No space left", "File too large", "quota exceeded", "disk is full")
@@ -38,7 +39,7 @@ def write_group(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch],
         connection.execute("COMMIT")
     except duckdb.Error as error:
         _roll_back(connection)
-        raise _failure(error) from error
+        raise failure(error) from error
 
 
 def _fresh(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch]) -> list[Batch]:
@@ -58,7 +59,7 @@ def _fresh(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch]) -> l
 def _append(connection: duckdb.DuckDBPyConnection, table: TableName, rows: pa.Table) -> None:
     if table in HAVE_IDS:
         rows = _last_of_each_id(rows)
-    connection.register("incoming", rows)
+    connection.register("incoming", with_entries(rows))
     try:
         if table in HAVE_IDS:
             connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM incoming)")
@@ -85,7 +86,8 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         return  # the transaction is over already, or the connection is beyond use and is opened anew
 
 
-def _failure(error: duckdb.Error) -> StoreUnavailable:
+def failure(error: duckdb.Error) -> StoreUnavailable:
+    """What a failed write means to the sender."""
     text = str(error).splitlines()[0]
     if any(sign in text for sign in _NO_ROOM):
         return DiskFull(f"there is no room left to write to: {text}; what was acknowledged is safe")
