@@ -1,101 +1,134 @@
 """Processes that live no longer than the lab: told what to do on standard input, and ended with it."""
 
-import ctypes
+import array
+import contextlib
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Literal
 
 from watchkeeper.errors import SourceUnavailable
 
-PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
-_LIBC = ctypes.CDLL(None)
-
-
-def die_with_parent() -> None:
-    """Between fork and exec: have the kernel interrupt this process when its parent ends."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+Program = Literal["service", "bank", "load"]
 
 
 class Child:
-    """A Python process that reads its settings and commands from standard input and ends when that ends."""
+    """A process of the nursery's that reads its settings and commands from standard input."""
 
-    def __init__(self, module: str, settings: str, log: Path) -> None:
-        self._name = log.stem
+    def __init__(self, name: str, pid: int, orders: int, announcements: int) -> None:
+        self.pid = pid
+        self._name = name
+        self._orders: int | None = orders
         self._ready = threading.Event()
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=_environment(),
-            )
-        self._write(settings)
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+        try:
+            self._handle: int | None = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._handle = None
+        threading.Thread(target=self._listen, args=(announcements,), daemon=True).start()
 
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
-        return self._process.poll() is None
+        return not self._has_ended(within_seconds=0)
 
     def wait_until_ready(self) -> None:
         """Block until it serves; raises SourceUnavailable where it ends before, or takes too long."""
         if not self._ready.wait(START_SECONDS) or not self.is_running:
             raise SourceUnavailable(f"{self._name} of the lab did not start within {START_SECONDS} s, or ended at once")
 
+    def say(self, line: str) -> None:
+        """Write one line to its standard input; a process that has ended hears nothing."""
+        if self._orders is None:
+            return
+        try:
+            os.write(self._orders, line.encode() + b"\n")
+        except BrokenPipeError:
+            return
+
     def command(self, do: str, **arguments: object) -> None:
-        """Tell it something; a process that has ended is told nothing."""
-        self._write(json.dumps({"do": do} | arguments))
+        """Tell it to do something."""
+        self.say(json.dumps({"do": do} | arguments))
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
-        self._process.kill()
-        self._finish()
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            self._has_ended(within_seconds=10)
+        self._forget()
 
     def stop(self, patience_seconds: float = 6.0) -> None:
         """Let it finish what it has begun, then end it."""
         self.command("drain")
-        try:
-            self._process.wait(patience_seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        self._finish()
+        self._has_ended(patience_seconds)
+        self.kill()
 
-    def _finish(self) -> None:
-        self._process.wait()
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            try:
-                self._process.stdin.close()
-            except BrokenPipeError:
-                return
+    def _has_ended(self, within_seconds: float) -> bool:
+        if self._handle is None:
+            return True
+        ending = select.poll()
+        ending.register(self._handle, select.POLLIN)
+        return bool(ending.poll(within_seconds * 1000))
 
-    def _write(self, line: str) -> None:
-        assert self._process.stdin is not None
-        if self._process.stdin.closed:
-            return
-        try:
-            self._process.stdin.write(line.encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return
+    def _forget(self) -> None:
+        for descriptor in (self._orders, self._handle):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._orders = self._handle = None
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
+    def _listen(self, announcements: int) -> None:
+        with os.fdopen(announcements, "rb") as output:
             for line in output:
                 if line.strip() == b"ready":
                     self._ready.set()
         self._ready.set()
+
+
+class Nursery:
+    """Starts the lab's Python processes by forking one that has everything imported."""
+
+    def __init__(self, log: Path) -> None:
+        self._orders, theirs = socket.socketpair()
+        with theirs, log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "watchkeeper.lab.nursery"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=_environment(),
+            )
+
+    def start(self, name: str, program: Program, settings: str, log: Path) -> Child:
+        """A new process with its settings as first line; raises SourceUnavailable where the nursery is gone."""
+        their_input, orders = os.pipe()
+        announcements, their_output = os.pipe()
+        errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        streams = [their_input, their_output, errors]
+        socket.send_fds(self._orders, [program.encode()], streams)
+        answer = self._orders.recv(8)
+        for stream in streams:
+            os.close(stream)
+        if len(answer) < 8:
+            raise SourceUnavailable("the lab's processes cannot be started: its nursery has ended")
+        child = Child(name, int(array.array("q", answer)[0]), orders, announcements)
+        child.say(settings)
+        return child
+
+    def stop(self) -> None:
+        """End it; its children end when their own standard input does."""
+        self._orders.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The shoppers: seeded sessions with think times and a daily shape; `python -m watchkeeper.lab.load`."""
+"""The shoppers: seeded sessions with think times and a daily shape."""
 
 import asyncio
 import json
@@ -155,7 +155,3 @@ async def _shop(settings: LoadSettings) -> None:
 def main() -> None:
     """Shop until the standard input ends."""
     asyncio.run(_shop(LoadSettings(**json.loads(sys.stdin.readline()))))
-
-
-if __name__ == "__main__":
-    main()

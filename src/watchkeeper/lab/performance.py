@@ -19,8 +19,8 @@ from watchkeeper.lab.truth import Drill, Truth
 WARM_UP_SECONDS = 20.0
 TICK_SECONDS = 0.2
 OVERLAP_SECONDS = 1.5
-DOWN_SECONDS = 3.5
-UP_SECONDS = (18.0, 28.0)
+DOWN_SECONDS = 6.0
+UP_SECONDS = (15.0, 24.0)
 
 
 class Agenda:

@@ -3,20 +3,23 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
 
 from watchkeeper.errors import SourceUnavailable
-from watchkeeper.lab.children import die_with_parent
 from watchkeeper.lab.shop.trade import CATEGORIES, PRODUCTS_PER_CATEGORY
 
 ORDINARY_USER = "nobody"
 START_SECONDS = 20.0
+INITDB_OPTIONS = ("--auth=trust", "--encoding=utf8", "-N", "--no-locale")
 OPTIONS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -96,40 +99,17 @@ class Postgres:
     def start(self) -> None:
         """Make the cluster, start it and fill the databases; raises SourceUnavailable where it does not start."""
         tools = _readable(binaries(), self.socket_folder.parent)
-        user = ORDINARY_USER if os.geteuid() == 0 else None
+        user = ORDINARY_USER if os.geteuid() == 0 else ""
         self._data.mkdir(parents=True)
-        if user is not None:
+        if user:
             for each in (self.socket_folder, self._data):
                 shutil.chown(each, user)
         with self._log.open("ab") as log:
-            subprocess.run(
-                [
-                    tools / "initdb",
-                    "-D",
-                    self._data,
-                    "-U",
-                    "shop",
-                    "--auth=trust",
-                    "--encoding=utf8",
-                    "-N",
-                    "--no-locale",
-                ],
-                user=user,
-                cwd=self.socket_folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                check=True,
-            )
-            options = [part for key, value in OPTIONS.items() for part in ("-c", f"{key}={value}")]
-            self._process = subprocess.Popen(
-                [tools / "postgres", "-D", self._data, "-k", self.socket_folder, *options],
-                user=user,
-                cwd=self.socket_folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent,
+            initdb: list[Path | str] = [tools / "initdb", "-D", self._data, "-U", "shop", *INITDB_OPTIONS]
+            self._launch(initdb, user, log).wait()
+            settings = [part for key, value in OPTIONS.items() for part in ("-c", f"{key}={value}")]
+            self._process = self._launch(
+                [tools / "postgres", "-D", self._data, "-k", self.socket_folder, *settings], user, log
             )
         self._fill()
 
@@ -141,13 +121,25 @@ class Postgres:
         """End the server and wait for it."""
         if self._process is None:
             return
-        self._process.send_signal(2)
+        self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _launch(self, command: list[Path | str], user: str, log: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "watchkeeper.lab.leash", user, *command],
+            cwd=self.socket_folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
     def _fill(self) -> None:
         with self._connect() as connection:
@@ -169,8 +161,9 @@ class Postgres:
                 connection = psycopg.connect(self.address("postgres"), autocommit=True)
                 break
             except psycopg.OperationalError as error:
-                if time.monotonic() > deadline:
-                    raise SourceUnavailable(f"PostgreSQL did not start within {START_SECONDS} s") from error
+                if time.monotonic() > deadline or self._has_ended():
+                    reason = self._log.read_text(errors="replace")[-500:]
+                    raise SourceUnavailable(f"the lab's PostgreSQL did not start: {reason}") from error
                 time.sleep(0.05)
         with connection:
             yield connection

@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-from watchkeeper.lab.children import Child
+from watchkeeper.lab.children import Child, Nursery, Program
 from watchkeeper.lab.detour import Detour
 from watchkeeper.lab.layout import BANK, CALLS, DATABASES, POSTGRES, SERVICES, Layout
 from watchkeeper.lab.load import LoadSettings
@@ -43,6 +43,7 @@ class Shop:
         self._layout = layout
         self._folder = folder
         self._chance = random.Random(f"{layout.seed}/shop")
+        self._nursery = Nursery(folder / "nursery.err")
         self._ports = Ports()
         self._port = {name: self._ports.take() for name in (*SERVICES, BANK)}
         self._children: dict[str, Child] = {}
@@ -62,6 +63,7 @@ class Shop:
 
     def __exit__(self, *_: object) -> None:
         self._stop_children()
+        self._nursery.stop()
         self._ending.close()
         self._ports.release()
 
@@ -76,7 +78,7 @@ class Shop:
             think_seconds=layout.think_seconds,
             day_seconds=layout.day_seconds,
         )
-        self._spawn("load", "watchkeeper.lab.load", settings.to_json())
+        self._spawn("load", "load", settings.to_json())
         self._children["load"].wait_until_ready()
 
     def records_of(self, name: str) -> Path:
@@ -123,7 +125,7 @@ class Shop:
 
     def _start(self) -> None:
         bank = f'{{"port": {self._port[BANK]}, "seed": {self._layout.seed}, "seconds": {self._layout.bank_seconds}}}'
-        self._spawn(BANK, "watchkeeper.lab.shop.bank", bank)
+        self._spawn(BANK, "bank", bank)
         self._ending.callback(self.postgres.stop)
         self.postgres.start()
         self._open_detour()
@@ -133,16 +135,12 @@ class Shop:
             child.wait_until_ready()
 
     def _stop_children(self) -> None:
-        running = [*self._retired, *self._children.values()]
-        for name in ("load", "gateway", "checkout"):
+        """Shoppers first, then callers before callees, so that the last requests are still answered."""
+        order = ("load", *reversed(SERVICES), BANK)
+        for name in order:
             if name in self._children:
-                self._children[name].command("drain")
-        for child in running:
-            child.command("drain")
-        for child in running:
-            child.stop(patience_seconds=6)
-        self._children.clear()
-        self._retired.clear()
+                self._children.pop(name).stop()
+        self.end_deploy()
 
     def _open_detour(self) -> None:
         edge = self._layout.detour
@@ -159,8 +157,8 @@ class Shop:
         self._detour.start()
         self._ending.callback(self._detour.stop)
 
-    def _spawn(self, name: str, module: str, settings: str) -> None:
-        self._children[name] = Child(module, settings, self._folder / f"{name}.err")
+    def _spawn(self, name: str, program: Program, settings: str) -> None:
+        self._children[name] = self._nursery.start(name, program, settings, self._folder / f"{name}.err")
 
     def _spawn_service(self, service: str) -> None:
         layout = self._layout
@@ -178,7 +176,7 @@ class Shop:
             database=self._database_of(service),
             pool_size=layout.pool_sizes.get(service, 8),
         )
-        self._spawn(service, "watchkeeper.lab.shop.process", settings.to_json())
+        self._spawn(service, "service", settings.to_json())
 
     def _port_to(self, service: str, peer: str) -> int:
         edge = self._layout.detour

@@ -1,4 +1,4 @@
-"""The bank: a system of somebody else, without telemetry; `python -m watchkeeper.lab.shop.bank`."""
+"""The bank: a system of somebody else, without telemetry."""
 
 import asyncio
 import json
@@ -42,7 +42,3 @@ def main() -> None:
     settings = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_input, daemon=True).start()
     server(application(settings["seed"], settings["seconds"])).run(sockets=[listen(settings["port"])])
-
-
-if __name__ == "__main__":
-    main()

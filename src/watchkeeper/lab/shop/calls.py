@@ -72,7 +72,7 @@ class Peer:
         self.name = name
         self._telemetry = telemetry
         limits = httpx.Limits(max_connections=40, max_keepalive_connections=20, keepalive_expiry=20)
-        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False, verify=False)
         self._durations = telemetry.meter.create_histogram(
             "http.client.request.duration", "s", explicit_bucket_boundaries_advisory=BUCKETS
         )

@@ -4,7 +4,6 @@ import logging
 import os
 import re
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ METRIC_INTERVAL_MS = 5000
 BATCH_DELAY_MS = 1500
 LAB_FOLDER = str(Path(__file__).parents[1])
 PACKAGES = re.compile(r"/[^\s\"]*/(?:site-packages|dist-packages)/")
+LOGGERS = {"shop": logging.INFO, "uvicorn.error": logging.INFO, "psycopg": logging.WARNING}
 SEVERITIES = {
     logging.DEBUG: SeverityNumber.DEBUG,
     logging.INFO: SeverityNumber.INFO,
@@ -124,7 +124,6 @@ class Telemetry:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.gate = Gate()
-        self._lock = threading.Lock()
         resource = _resource(settings)
         spans, metrics, logs = _exporters(settings, self.gate)
         self._tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -138,9 +137,9 @@ class Telemetry:
         self.tracer: Tracer = self._tracing.get_tracer("shop")
         self.meter: Meter = self._metering.get_meter("shop")
         bridge = LogBridge(self._logging)
-        for name in ("shop", "psycopg", "uvicorn.error"):
+        for name, level in LOGGERS.items():
             logging.getLogger(name).addHandler(bridge)
-            logging.getLogger(name).setLevel(logging.INFO)
+            logging.getLogger(name).setLevel(level)
 
     def shut_down(self) -> None:
         """Send what is left and stop."""

@@ -1,4 +1,4 @@
-"""One process of the shop: `python -m watchkeeper.lab.shop.process`, told who it is on standard input.
+"""One process of the shop, told who it is on standard input.
 
 The first line is its settings; later lines are commands; the end of the input is the end of the process, so that
 nothing outlives the lab.
@@ -102,7 +102,3 @@ def main() -> None:
     log.info("%s %s stopped", settings.name, settings.release.version)
     service.close()
     telemetry.shut_down()
-
-
-if __name__ == "__main__":
-    main()
