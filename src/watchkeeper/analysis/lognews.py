@@ -34,7 +34,7 @@ class LogNews:
 
 
 def log_news(
-    records: pa.Table, usual: Window, incident: Window, significance: float = 1e-4, least: int = 3
+    records: pa.Table, usual: Window, incident: Window, significance: float = 1e-3, least: int = 3
 ) -> list[LogNews]:
     """Templates that are new or at least doubled their rate, the most severe and most significant first.
 

@@ -13,7 +13,7 @@ from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.domain import Window
 from watchkeeper.evidence.vitals import Vitals
 
-CLEAR = 6.0
+CLEAR = 8.0
 """Log-likelihood ratio that makes a change of level an onset."""
 GUARD_SECONDS = 10.0
 
