@@ -100,17 +100,27 @@ def _own(settings: Settings) -> Remote | LiveStore:
     )
 
 
-def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say) -> CaseFile:
-    """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone."""
+def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, is_recording: bool = False) -> CaseFile:
+    """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone.
+
+    In a recording time stands still at its end: what was never recorded after it is no silence.
+    """
+    now = datetime.now(UTC)
+    if is_recording:
+        now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
+    number = _next_number(settings.home / "cases", signal.at.year)
+    case = run_pipeline(signal, sources, now=now, say=say, number=number, scan=scan_of(settings))
+    return redacted(settings, case)
+
+
+def scan_of(settings: Settings) -> Scan:
+    """Which stretch of telemetry these settings have looked at."""
     windows = settings.diagnosis
-    scan = Scan(
+    return Scan(
         lookback_seconds=windows.lookback_minutes * 60,
         follow_seconds=windows.follow_seconds,
         lag_seconds=windows.lag_seconds,
     )
-    number = _next_number(settings.home / "cases", signal.at.year)
-    case = run_pipeline(signal, sources, now=datetime.now(UTC), say=say, number=number, scan=scan)
-    return redacted(settings, case)
 
 
 def diagnose_demo(settings: Settings, say: Say) -> CaseFile:
@@ -122,8 +132,8 @@ def diagnose_demo(settings: Settings, say: Say) -> CaseFile:
         )
     say(f"A recorded incident of a small shop: {DEMO.parent.name}")
     with open_sources(settings, DEMO) as sources:
-        at = latest(sources)
-        return diagnose(settings, Signal(kind="question", at=at, service=DEMO_SERVICE), sources, say)
+        signal = Signal(kind="question", at=latest(sources), service=DEMO_SERVICE)
+        return diagnose(settings, signal, sources, say, is_recording=True)
 
 
 def latest(sources: Sources) -> datetime:

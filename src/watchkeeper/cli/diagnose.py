@@ -52,7 +52,7 @@ def diagnose(
     chosen = settings.load(context.obj)
     signal = Signal(kind="question", at=time, service=service)
     with assembly.open_sources(chosen, recording, store) as sources:
-        case = assembly.diagnose(chosen, signal, sources, say)
+        case = assembly.diagnose(chosen, signal, sources, say, is_recording=recording is not None)
     present(case, assembly.save_case(chosen, case), as_json)
 
 

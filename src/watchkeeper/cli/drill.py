@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from watchkeeper.lab.truth import Truth
     from watchkeeper.settings import Settings
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ def list_drills() -> None:
     import textwrap
 
     for each in drills.catalogue():
-        targets = f" On {', '.join(each.targets)}." if each.targets else ""
+        targets = f" (on {', '.join(each.targets)})" if each.targets else ""
         body = textwrap.fill(f"{each.happens}{targets}", 80, initial_indent="  ", subsequent_indent="  ")
         typer.echo(f"{each.kind}\n{body}")
 
@@ -43,30 +44,35 @@ def run_drill(
 ) -> None:
     """Break a shop of real processes, then diagnose it."""
     with _needs_the_lab():
-        from watchkeeper.evaluation import drills as evaluation
-        from watchkeeper.lab import drills as lab
+        from watchkeeper.evaluation import recording
+        from watchkeeper.lab import drills
     from watchkeeper import settings
     from watchkeeper.cli.screen import say
 
-    drill = lab.plan(kind, service, size, seed, minutes)
+    chosen = settings.load(context.obj)
+    drill = drills.plan(kind, service, size, seed, minutes)
     with _folder(record) as folder:
-        truth = evaluation.record(drill, folder, say)
-        typer.echo(f"Truth     {truth.kind} of {truth.service or 'no service'}\n")
-        _diagnose(settings.load(context.obj), folder)
+        truth = recording.record(drill, folder, say)
+        _diagnose(chosen, folder, truth)
 
 
-def _diagnose(chosen: "Settings", folder: Path) -> None:
+def _diagnose(chosen: "Settings", folder: Path, truth: "Truth") -> None:
+    """What the standing watch would have noticed first, diagnosed; the truth is told beside it."""
     from watchkeeper import assembly
     from watchkeeper.cli.diagnose import present
-    from watchkeeper.cli.screen import say
-    from watchkeeper.domain import Signal
-    from watchkeeper.watch.detection import detect
+    from watchkeeper.cli.screen import one_line, say
+    from watchkeeper.cli.show import clock
+    from watchkeeper.evaluation.drills import replay_watch
 
+    began = f" since {clock(truth.symptom_onset)}" if truth.symptom_onset else ""
+    typer.echo(f"Truth     {truth.kind}{f' of {truth.service}' if truth.service else ''}{began}")
     with assembly.open_sources(chosen, folder) as sources:
-        at = assembly.latest(sources)
-        noticed = detect(sources, at)
-        signal = noticed[0] if noticed else Signal(kind="question", at=at)
-        case = assembly.diagnose(chosen, signal, sources, say)
+        alarm = replay_watch(sources, truth, assembly.scan_of(chosen)).alarm
+        if alarm is None:
+            typer.echo("Noticed   nothing")
+            return
+        typer.echo(f"Noticed   {clock(alarm.at)}: {one_line(alarm.text)}\n")
+        case = assembly.diagnose(chosen, alarm, sources, say, is_recording=True)
     present(case, assembly.save_case(chosen, case))
 
 
