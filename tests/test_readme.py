@@ -4,9 +4,9 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from watchkeeper.cli.app import app
 
@@ -24,19 +24,21 @@ def typed(page: Path) -> list[list[str]]:
     return [shlex.split(line) for line in plain if line.strip() and not line.startswith("#")]
 
 
-def parse(command: click.Command, words: list[str], parent: click.Context | None = None) -> None:
-    """Parse the words as the command line would, down to the last group, without running anything."""
-    context = command.make_context(command.name, list(words), parent=parent)
-    if isinstance(command, click.Group):
-        rest = [*context._protected_args, *context.args]
-        _, inner, rest = command.resolve_command(context, rest)
-        assert inner is not None
-        parse(inner, rest, context)
+def parse(group: TyperGroup, words: list[str]) -> None:
+    """Parse the words as the command line would, down to the last command, without running anything."""
+    context = group.make_context("watchkeeper", list(words))
+    _, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+    assert command is not None
+    if isinstance(command, TyperGroup):
+        parse(command, rest)
+    else:
+        command.make_context(command.name, rest, parent=context)
 
 
 @each_page
 def test_every_command_that_a_page_shows_exists(page: Path) -> None:
     group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
     for words in typed(page):
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words.pop(0)

@@ -14,6 +14,7 @@ from watchkeeper.pipeline import Scan
 from watchkeeper.pipeline import diagnose as run_pipeline
 from watchkeeper.redaction import redact
 from watchkeeper.settings import Settings
+from watchkeeper.telemetry.importing import import_into
 from watchkeeper.telemetry.live import LiveLimits, LiveStore
 from watchkeeper.telemetry.recording import open_recording
 from watchkeeper.telemetry.remote import Remote
@@ -64,6 +65,15 @@ def open_sources(settings: Settings, recording: Path | None = None, url: str | N
         yield opened.reader if isinstance(opened, LiveStore) else opened
     finally:
         opened.close()
+
+
+def import_telemetry(settings: Settings, path: Path, say: Say) -> None:
+    """Put a recording, OTLP/JSON files or lines of changes into the store's file, which no server may own meanwhile.
+
+    Raises PayloadRejected for what cannot be read, StoreUnavailable where the store cannot be had.
+    """
+    with live_store(settings) as store:
+        import_into(path, store.submit, say)
 
 
 def is_server(sources: Sources) -> bool:

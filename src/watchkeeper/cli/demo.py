@@ -4,7 +4,7 @@ import typer
 
 
 def demo(context: typer.Context) -> None:
-    """Diagnose a recorded bad deploy of checkout; needs no key and no network."""
+    """Diagnose a recorded bad deploy; needs no key and no network."""
     from watchkeeper import assembly, settings
     from watchkeeper.cli.diagnose import present
     from watchkeeper.cli.screen import say

@@ -37,7 +37,7 @@ def diagnose(
     store: Annotated[str | None, typer.Option(metavar="URL", help="A running server, http://127.0.0.1:4318.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole case file as JSON.")] = False,
 ) -> None:
-    """Say what is wrong with a service, since when, why, and which change did it.
+    """Say what is wrong with a service, since when, and why.
 
     Without --from and --store the running server is asked, else the local store. Exits 0 when diagnosed or
     nothing is wrong, 3 when inconclusive.

@@ -17,7 +17,5 @@ def import_telemetry(
     """
     from watchkeeper import assembly, settings
     from watchkeeper.cli.screen import say
-    from watchkeeper.telemetry.importing import import_into
 
-    with assembly.live_store(settings.load(context.obj)) as store:
-        import_into(path, store.submit, say)
+    assembly.import_telemetry(settings.load(context.obj), path, say)
