@@ -70,6 +70,7 @@ class Crowd:
     async def _visit(self, shopper: Shopper, chance: random.Random) -> None:
         await self._do("GET", "/", "/", shopper)
         await self._think(chance)
+        items = 0
         for _ in range(chance.randint(1, 3)):
             category = chance.choice(CATEGORIES)
             await self._do("GET", f"/categories/{category}", "/categories/{category}", shopper)
@@ -78,10 +79,11 @@ class Crowd:
             await self._think(chance)
             if chance.random() < 0.7:
                 await self._add(shopper, chance)
+                items += 1
         if chance.random() < 0.8:
             await self._do("GET", "/cart", "/cart", shopper)
             await self._think(chance)
-            if chance.random() < 0.75:
+            if items and chance.random() < 0.9:
                 await self._do("POST", "/checkout", "/checkout", shopper, {})
                 await self._think(chance)
 

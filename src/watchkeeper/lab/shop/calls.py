@@ -6,12 +6,14 @@ from typing import Any
 
 import httpx
 from opentelemetry import propagate
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from watchkeeper.lab.shop.instrumentation import Telemetry, mark_failed
 
 PORT = 8080
 TIMEOUT_SECONDS = 5.0
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
+"""Bounds of the histograms of durations, in seconds."""
 Json = dict[str, Any]
 
 
@@ -119,24 +121,25 @@ class Peer:
         ) as span:
             headers = shopper.headers()
             propagate.inject(headers)
-            began = time.perf_counter()
-            measured = {"http.request.method": method, "server.address": self.name}
-            try:
-                response = self._client.request(method, place, params=query, json=body, headers=headers)
-            except httpx.TransportError as error:
-                mark_failed(span, error)
-                self._durations.record(time.perf_counter() - began, measured | {"error.type": type(error).__name__})
-                raise UpstreamFailed(f"{method} {self.name}{place}: {error or type(error).__name__}") from error
-            span.set_attribute("http.response.status_code", response.status_code)
-            measured["http.response.status_code"] = str(response.status_code)
-            self._durations.record(time.perf_counter() - began, measured)
-            if response.status_code >= 400:
-                span.set_attribute("error.type", str(response.status_code))
-                span.set_status(Status(StatusCode.ERROR))
-            return _content(response, f"{method} {self.name}{place}")
+            request = self._client.build_request(method, place, params=query, json=body, headers=headers)
+            return self._measured(request, span, f"{method} {self.name}{place}")
 
-
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
+    def _measured(self, request: httpx.Request, span: Span, what: str) -> Json:
+        began = time.perf_counter()
+        shape = {"http.request.method": request.method, "server.address": self.name}
+        try:
+            response = self._client.send(request)
+        except httpx.TransportError as error:
+            mark_failed(span, error)
+            self._durations.record(time.perf_counter() - began, shape | {"error.type": type(error).__name__})
+            raise UpstreamFailed(f"{what}: {str(error) or type(error).__name__}") from error
+        status = response.status_code
+        self._durations.record(time.perf_counter() - began, shape | {"http.response.status_code": status})
+        span.set_attribute("http.response.status_code", status)
+        if status >= 400:
+            span.set_attribute("error.type", str(status))
+            span.set_status(Status(StatusCode.ERROR))
+        return _content(response, what)
 
 
 def _content(response: httpx.Response, what: str) -> Json:
