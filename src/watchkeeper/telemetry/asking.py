@@ -1,7 +1,6 @@
 """One question put to DuckDB: on a cursor of its own, interrupted when time is up or nobody waits any longer."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -56,20 +55,19 @@ def asking(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float, cancel: Ca
 
     Raises SourceUnavailable where the statements take too long, are cancelled, or DuckDB fails.
     """
-    began = time.monotonic()
     watch = _Watch(cursor, timeout_seconds)
     forget = cancel.register(watch.stop) if cancel else None
 
     def ask(statement: Sql) -> pa.Table:
-        if watch.reason:
-            raise SourceUnavailable(f"the query to the store {watch.reason}")
+        _require_time(watch)
         try:
             relation = cursor.sql(statement.text, params=list(statement.values))
-            return with_maps(relation.to_arrow_table())
+            rows = with_maps(relation.to_arrow_table())
         except duckdb.Error as error:
-            after = f" (after {time.monotonic() - began:.1f} s)"
-            said = f"failed: {str(error).splitlines()[0]}"
-            raise SourceUnavailable(f"the query to the store {watch.reason or said}{after}") from error
+            _require_time(watch)
+            raise SourceUnavailable(f"the query to the store failed: {str(error).splitlines()[0]}") from error
+        _require_time(watch)
+        return rows
 
     try:
         yield ask
@@ -78,3 +76,8 @@ def asking(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float, cancel: Ca
             forget()
         watch.end()
         cursor.close()
+
+
+def _require_time(watch: _Watch) -> None:
+    if watch.reason:
+        raise SourceUnavailable(f"the query to the store {watch.reason}")

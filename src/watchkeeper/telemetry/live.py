@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from watchkeeper.errors import DiskFull, PayloadRejected, QueueFull, StoreUnavailable
 from watchkeeper.tables import TABLES, TableName
-from watchkeeper.telemetry.retention import Size, drop_aged, drop_oldest, forget_bodies, rewrite, size_of
+from watchkeeper.telemetry.retention import Size, drop_aged, forget_bodies, rewrite, shrink, size_of
 from watchkeeper.telemetry.store import Store
 from watchkeeper.telemetry.store_file import open_file
 from watchkeeper.telemetry.writing import Batch, failure, write_group
@@ -25,7 +25,6 @@ __all__ = ["Batch", "LiveLimits", "LiveStore", "free_bytes"]
 
 MEGABYTE = 1 << 20
 Result = TypeVar("Result")
-_FILLED = 0.85
 
 
 @dataclass(frozen=True)
@@ -140,11 +139,9 @@ class LiveStore:
         return self._alone(lambda connection: size_of(connection, self.path))
 
     def _fit_into(self, budget: int, now: datetime) -> None:
-        # The rest is for what arrives, and what a checkpoint writes, before the next call.
-        target = budget * _FILLED
-        while (size := self.size()).used + size.log > target:
-            if not self._alone(lambda connection: drop_oldest(connection, now)):
-                break
+        while self._alone(lambda connection: shrink(connection, self.path, budget, now)):
+            pass
+        size = self.size()
         if size.whole > budget and size.unused >= size.used:
             self._alone(rewrite)
 

@@ -26,7 +26,8 @@ from watchkeeper.telemetry.store import Store
 
 _SLICE = timedelta(minutes=5)
 _ALL = 10**9
-_SMALL_BYTES = 64 << 20
+SMALL_BYTES = 64 << 20
+"""Files of a table up to this size are read into memory when a recording is opened."""
 
 
 def open_recording(folder: Path) -> Store:
@@ -34,6 +35,8 @@ def open_recording(folder: Path) -> Store:
 
     Raises StoreIncompatible where the folder holds no recording, or a file that is not what its name says.
     """
+    if not folder.is_dir():
+        raise StoreIncompatible(f"there is no folder {folder} to read a recording from")
     files = {table: _files_of(folder, table) for table in TABLES}
     if not any(files.values()):
         expected = ", ".join(f"{table}.parquet" for table in TABLES)
@@ -121,7 +124,7 @@ def _add(connection: duckdb.DuckDBPyConnection, table: TableName, paths: list[Pa
         return
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     rows = f"SELECT {selected_from_maps(table)} FROM read_parquet([{listed}])"
-    is_small = sum(path.stat().st_size for path in paths) <= _SMALL_BYTES
+    is_small = sum(path.stat().st_size for path in paths) <= SMALL_BYTES
     try:
         connection.execute(f"CREATE {'TABLE' if is_small else 'VIEW'} {table} AS {rows}")
     except duckdb.Error as error:

@@ -10,6 +10,10 @@ from watchkeeper.tables import TABLES, TableName
 
 _HOUR = timedelta(hours=1)
 _SLICE = timedelta(minutes=5)
+_SLICE_US = 300_000_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_FILLED = 0.9
+_KEPT = 0.75
 _FIRST_TO_GO: tuple[TableName, ...] = ("metrics", "logs", "spans", "feedback", "events")
 """Changes are few and explain much: they leave by age only."""
 
@@ -56,24 +60,47 @@ def fold(connection: duckdb.DuckDBPyConnection) -> None:
         return
 
 
-def oldest_slice_end(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
-    """Where the oldest hour ends, or if that hour is still young its oldest five minutes; None without rows."""
-    each = " UNION ALL ".join(f"SELECT min(time) AS first FROM {table}" for table in _FIRST_TO_GO)
-    row = connection.execute(f"SELECT epoch_us(min(first)) FROM ({each})").fetchone()
-    if row is None or row[0] is None:
-        return None
-    first = datetime.fromtimestamp(row[0] / 1e6, UTC)
-    step = _HOUR if first < now - _HOUR else _SLICE
-    return _rounded_down(first, step) + step
+def where_to_cut(connection: duckdb.DuckDBPyConnection, share: float, now: datetime) -> datetime | None:
+    """The time that at most this share of the rows is younger than, at a full hour where that hour is over.
+
+    None where there are no rows.
+    """
+    slices = " UNION ALL ".join(f"SELECT epoch_us(time) // {_SLICE_US} AS slice FROM {t}" for t in _FIRST_TO_GO)
+    rows = connection.execute(f"SELECT slice, count(*) FROM ({slices}) GROUP BY slice ORDER BY slice DESC").fetchall()
+    allowed = share * sum(count for _, count in rows)
+    for number, count in rows:
+        allowed -= count
+        if allowed < 0:
+            cut: datetime = _EPOCH + (number + 1) * _SLICE
+            full_hour = _EPOCH - (_EPOCH - cut) // _HOUR * _HOUR
+            return full_hour if full_hour <= now else cut
+    return None
 
 
-def drop_oldest(connection: duckdb.DuckDBPyConnection, now: datetime) -> bool:
-    """Delete the oldest hour of what fills the disk; False if there is nothing left to delete."""
-    end = oldest_slice_end(connection, now)
-    if end is None:
+def shrink(connection: duckdb.DuckDBPyConnection, path: Path, budget_bytes: int, now: datetime) -> bool:
+    """Delete the oldest hours if the store fills its budget; False where nothing had to go, or could.
+
+    It stops well below the budget: the rest is for what arrives, and what a checkpoint writes, until the next time.
+    """
+    if _in_use(connection, path) <= _FILLED * budget_bytes:
         return False
-    drop_before(connection, end, _FIRST_TO_GO)
+    fold(connection)
+    before = _in_use(connection, path)
+    if before <= _FILLED * budget_bytes:
+        return False
+    cut = where_to_cut(connection, _KEPT * budget_bytes / before, now)
+    if cut is None:
+        return False
+    drop_before(connection, cut, _FIRST_TO_GO)
+    if _in_use(connection, path) >= before:
+        # DuckDB gives back whole row groups only, and a small store is all in one.
+        rewrite(connection)
     return True
+
+
+def _in_use(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    size = size_of(connection, path)
+    return size.used + size.log
 
 
 def drop_aged(connection: duckdb.DuckDBPyConnection, now: datetime, keep: timedelta) -> None:
@@ -82,17 +109,14 @@ def drop_aged(connection: duckdb.DuckDBPyConnection, now: datetime, keep: timede
 
 
 def rewrite(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write every table anew into the free blocks at the front, so that the file can be cut off behind them."""
-    for table in _FIRST_TO_GO:
+    """Write every table anew into free blocks, so that the file can be cut off behind the last one in use."""
+    tables = connection.execute("SELECT table_name, sql FROM duckdb_tables() WHERE NOT temporary").fetchall()
+    for table, made_by in tables:
         connection.execute("BEGIN")
-        connection.execute(f"CREATE TABLE rewritten AS SELECT * FROM {table}")
-        connection.execute(f"DROP TABLE {table}")
-        connection.execute(f"ALTER TABLE rewritten RENAME TO {table}")
+        connection.execute(f"ALTER TABLE {table} RENAME TO worn")
+        connection.execute(made_by)
+        connection.execute(f"INSERT INTO {table} SELECT * FROM worn")
+        connection.execute("DROP TABLE worn")
         connection.execute("COMMIT")
-        fold(connection)
     fold(connection)
-
-
-def _rounded_down(time: datetime, step: timedelta) -> datetime:
-    start = datetime.fromtimestamp(0, UTC)
-    return start + (time - start) // step * step
+    fold(connection)

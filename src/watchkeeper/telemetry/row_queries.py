@@ -23,6 +23,16 @@ SLOTS = 1 << 16
 SPAN_KEY = "trace_id, span_id"
 POINT_KEY = "service_name, service_instance_id, name, attributes, time"
 
+# Ties are broken, so that the same question has the same answer.
+_ORDER: dict[TableName, str] = {
+    "spans": "time, trace_id, span_id",
+    "logs": "time, service_name, trace_id, span_id, body",
+    "metrics": "time, service_name, name, service_instance_id, attributes",
+    "changes": "time, id",
+    "feedback": "time, id",
+    "events": "time, id",
+}
+
 _SLOT_OF = {
     "spans": f"hash(trace_id) % {SLOTS}",
     "logs": f"hash(time, service_name, trace_id, span_id, body) % {SLOTS}",
@@ -126,7 +136,7 @@ def rows(table: TableName, matching: Sql, limit: int, unique_by: str | None = No
     distinct = f"DISTINCT ON ({unique_by}) " if unique_by else ""
     return sql(
         f"SELECT {columns} FROM (SELECT {distinct}{columns} FROM {table} WHERE {{matching}}) "
-        "ORDER BY time LIMIT {limit}",
+        f"ORDER BY {_ORDER[table]} LIMIT {{limit}}",
         matching=matching,
         limit=limit,
     )

@@ -49,9 +49,10 @@ def version_of(connection: Connection, path: Path) -> int:
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if not tables:
         return 0
-    if "meta" not in tables:
-        raise StoreIncompatible(f"{path} is a DuckDB file, but not a store of watchkeeper: it has no table meta")
-    rows = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+    try:
+        rows = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise StoreIncompatible(f"{path} is a DuckDB file, but not a store of watchkeeper") from error
     if rows.get("written_by") != "watchkeeper" or not str(rows.get("schema_version")).isdigit():
         raise StoreIncompatible(f"{path} is a DuckDB file, but not a store of watchkeeper: its table meta is foreign")
     return int(rows["schema_version"])
