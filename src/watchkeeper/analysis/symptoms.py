@@ -105,11 +105,14 @@ def latency_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivit
 
 def silence_symptom(service: str, presence: Floats, grid: Grid, how: Sensitivity) -> Symptom | None:
     """Whether a service that always reported has stopped. `presence`: rows of any telemetry a step, shape (n,)."""
-    quiet = max(1, int(np.ceil(how.silence_seconds / grid.step_seconds)))
-    past = presence[: grid.size - quiet]
-    if past.size * grid.step_seconds < how.past_seconds or presence[grid.size - quiet :].sum() > 0:
+    seen = np.flatnonzero(presence > 0)
+    if seen.size == 0:
         return None
-    usual = float(np.mean(past[-max(quiet * 3, 12) :] > 0))
+    quiet = grid.size - 1 - int(seen[-1])
+    past = presence[: grid.size - quiet]
+    if quiet * grid.step_seconds < how.silence_seconds or past.size * grid.step_seconds < how.past_seconds:
+        return None
+    usual = float(np.mean(past[-round(how.past_seconds / grid.step_seconds) :] > 0))
     if usual < 0.8:
         return None
     return Symptom(service, "silence", "down", 0.0, float(np.median(past)), min(50.0, 2.0 + 5 * usual * quiet))

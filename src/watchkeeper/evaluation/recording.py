@@ -38,7 +38,7 @@ def planned(count: int, first_seed: int, minutes: float, size: float = 1.0) -> l
 def record_series(
     planned_drills: Sequence[drills.Drill], folder: Path, side_by_side: int, say: Callable[[str], None]
 ) -> Iterator[Path]:
-    """Record several drills, some side by side; each one's folder when it is done. A failed one is said, and left out."""
+    """Record several drills, some side by side; each folder when it is done. A failed one is said and left out."""
     with ProcessPoolExecutor(side_by_side, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         runs = {pool.submit(_record_one, drill, folder / name_of(drill)): drill for drill in planned_drills}
         for done in as_completed(runs):

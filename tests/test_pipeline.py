@@ -1,0 +1,149 @@
+from datetime import timedelta
+
+import pytest
+from tests.made_shop import CHAIN, Shop, at
+
+from watchkeeper.domain import CaseFile, Diagnosis, Signal
+from watchkeeper.errors import SourceUnavailable
+from watchkeeper.pipeline import diagnose
+from watchkeeper.telemetry.sources import Answer
+from watchkeeper.telemetry.store import Store
+
+
+def case_of(shop: Shop, service: str | None = "gateway", sources: object = None) -> CaseFile:
+    signal = Signal(kind="anomaly", at=at(shop.seconds), service=service)
+    return diagnose(signal, sources or shop.store(), now=at(shop.seconds + 5))  # type: ignore[arg-type]
+
+
+def diagnosis_of(shop: Shop) -> Diagnosis:
+    latest = case_of(shop).latest
+    assert latest is not None
+    return latest
+
+
+def test_a_quiet_shop_has_nothing_wrong():
+    found = diagnosis_of(Shop())
+    assert found.status == "nothing-wrong"
+    assert found.hypotheses == ()
+
+
+@pytest.mark.parametrize("component", ["gateway", "checkout", "payment"])
+def test_slow_code_is_blamed_where_it_runs(component: str):
+    found = diagnosis_of(Shop(slow={component: 120}))
+    assert (found.status, found.hypotheses[0].component) == ("diagnosed", component)
+    assert found.scope.since is not None
+    assert abs((found.scope.since - at(240)).total_seconds()) <= 10
+
+
+def test_a_slow_dependency_that_nobody_instrumented_is_named_at_the_one_who_waits():
+    top = diagnosis_of(Shop(slow={"bank": 200})).hypotheses[0]
+    assert (top.component, top.kind, top.dependency) == ("payment", "slow-dependency", "bank")
+
+
+def test_failures_are_blamed_where_they_begin_and_on_the_input_that_carries_them():
+    found = diagnosis_of(Shop(failing={"payment": 0.3}))
+    top = found.hypotheses[0]
+    assert top.component == "payment"
+    assert any("app.currency = JPY" in claim.text for claim in top.claims)
+
+
+def test_a_deploy_right_before_the_onset_did_it():
+    shop = Shop(slow={"checkout": 150})
+    shop.deploy("checkout", 236, "1.1.0")
+    found = diagnosis_of(shop)
+    assert found.release.status == "caused"
+    assert found.release.change is not None
+    assert found.release.change.version == "1.1.0"
+    assert "1.0.0" in (found.suggested_fix or "")
+
+
+def test_a_deploy_that_ran_well_for_a_minute_is_cleared():
+    shop = Shop(slow={"bank": 200})
+    shop.deploy("payment", 170, "1.1.0")
+    found = diagnosis_of(shop)
+    assert found.hypotheses[0].component == "payment"
+    assert found.release.status == "not-release-related"
+    assert found.hypotheses[0].against
+
+
+def test_a_deploy_after_the_onset_is_cleared():
+    shop = Shop(slow={"checkout": 150})
+    shop.deploy("checkout", 280, "1.1.0")
+    assert diagnosis_of(shop).release.status == "not-release-related"
+
+
+def test_a_service_that_stops_reporting_is_silent_and_not_healthy():
+    found = diagnosis_of(Shop(silent=("checkout",)))
+    assert (found.hypotheses[0].component, found.hypotheses[0].kind) == ("checkout", "silence")
+
+
+def test_two_different_faults_have_different_headlines():
+    assert diagnosis_of(Shop(slow={"checkout": 150})).headline != diagnosis_of(Shop(failing={"payment": 0.3})).headline
+
+
+def test_no_telemetry_is_not_health():
+    shop = Shop()
+    latest = diagnose(Signal(kind="question", at=at(90_000), service="gateway"), shop.store(), now=at(90_000)).latest
+    assert latest is not None
+    assert latest.status == "inconclusive"
+    assert "no telemetry" in (latest.inconclusive_because or "")
+
+
+def test_a_service_that_does_not_exist_is_said_with_those_that_do():
+    latest = case_of(Shop(), service="chekout").latest
+    assert latest is not None
+    assert latest.status == "inconclusive"
+    assert "checkout" in (latest.inconclusive_because or "")
+
+
+class WithoutLogs:
+    """A store whose logs are down."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        if name in ("records", "log_counts"):
+            return self._down
+        return getattr(self._store, name)
+
+    def _down(self, *_: object) -> Answer:
+        raise SourceUnavailable("the log backend refused the connection")
+
+
+def test_a_source_that_is_down_makes_the_answer_poorer_and_is_named():
+    shop = Shop(slow={"checkout": 150})
+    latest = case_of(shop, sources=WithoutLogs(shop.store())).latest
+    assert latest is not None
+    assert latest.hypotheses[0].component == "checkout"
+    assert any("refused" in gap for gap in latest.gaps)
+
+
+def ranking(shop: Shop) -> list[tuple[str, float]]:
+    return [(h.component, h.probability) for h in diagnosis_of(shop).hypotheses]
+
+
+def test_names_of_services_do_not_decide():
+    other = dict(zip(CHAIN, ("zeta", "alpha", "mid", "outside"), strict=True))
+    plain = ranking(Shop(slow={"checkout": 150}))
+    renamed = diagnose(
+        Signal(kind="anomaly", at=at(300)), Shop(slow={"checkout": 150}, names=other).store(), now=at(305)
+    ).latest
+    assert renamed is not None
+    back = {v: k for k, v in other.items()}
+    assert sorted(plain) == sorted((back.get(h.component, h.component), h.probability) for h in renamed.hypotheses)
+
+
+def test_every_number_has_its_evidence_and_evidence_its_query():
+    case = case_of(Shop(slow={"checkout": 150}))
+    assert all("SELECT" in item.query for item in case.evidence)
+    assert case.latest is not None
+    assert case.latest.cost.queries == len(case.evidence)
+
+
+def test_what_came_later_than_now_is_not_used():
+    shop = Shop(slow={"checkout": 150})
+    early = diagnose(Signal(kind="anomaly", at=at(230)), shop.store(), now=at(230)).latest
+    assert early is not None
+    assert early.status == "nothing-wrong"
+    assert at(230) - early.at == timedelta(0)
