@@ -30,9 +30,24 @@ class Bucket:
     """Five seconds of requests."""
 
     begins: float
-    slowness: float
-    """The 90th percentile of durations, each as a multiple of its route's quiet median."""
+    typical: float
+    """The median of durations, each as a multiple of its route's quiet median."""
+    slow: float
+    """The 90th percentile of the same."""
     error_share: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a quiet bucket stays within."""
+
+    typical: float
+    slow: float
+    error_share: float
+
+    def are_passed(self, bucket: Bucket) -> bool:
+        """Whether the bucket is clearly unlike the quiet ones."""
+        return bucket.typical > self.typical or bucket.slow > self.slow or bucket.error_share > self.error_share
 
 
 def read_requests(path: Path) -> list[Request]:
@@ -56,16 +71,27 @@ def first_felt(requests: list[Request], quiet_from: datetime, fault: datetime) -
     after = _buckets([request for request in requests if request.at >= onset - 1], usual, onset - 1)
     if len(before) < 3:
         return None
-    slow_at = max(SLOWER * median(b.slowness for b in before), max(b.slowness for b in before) * 1.05)
-    errors_at = median(b.error_share for b in before) + MORE_ERRORS
-    wrong = [bucket.slowness > slow_at or bucket.error_share > errors_at for bucket in after]
+    limits = Limits(
+        typical=_limit([bucket.typical for bucket in before]),
+        slow=_limit([bucket.slow for bucket in before]),
+        error_share=median(bucket.error_share for bucket in before) + MORE_ERRORS,
+    )
+    wrong = [limits.are_passed(bucket) for bucket in after]
     for bucket, is_wrong, next_wrong in zip(after, wrong, [*wrong[1:], False], strict=True):
-        if is_wrong and (next_wrong or bucket.error_share > errors_at):
-            return datetime.fromtimestamp(_first_bad(requests, bucket, usual, slow_at), UTC)
+        if is_wrong and (next_wrong or bucket.error_share > limits.error_share):
+            return datetime.fromtimestamp(_first_bad(requests, bucket, usual, limits), UTC)
     return None
 
 
-def _first_bad(requests: list[Request], bucket: Bucket, usual: dict[str, float], slow_at: float) -> float:
+def _limit(quiet: list[float]) -> float:
+    """Half as much again as the median, or four robust standard deviations above it."""
+    middle = median(quiet)
+    deviation = 1.4826 * median(abs(value - middle) for value in quiet)
+    return max(SLOWER * middle, middle + 4 * deviation)
+
+
+def _first_bad(requests: list[Request], bucket: Bucket, usual: dict[str, float], limits: Limits) -> float:
+    slow_at = min(limits.slow, max(bucket.slow, limits.typical))
     for request in requests:
         is_bad = request.status >= FAILED or request.seconds > slow_at * usual.get(request.route, request.seconds)
         if is_bad and bucket.begins <= request.at < bucket.begins + BUCKET_SECONDS:
@@ -91,6 +117,11 @@ def _buckets(requests: list[Request], usual: dict[str, float], start: float) -> 
         multiples = sorted(each.seconds / usual.get(each.route, each.seconds) for each in members)
         failed = sum(each.status >= FAILED for each in members)
         buckets.append(
-            Bucket(start + number * BUCKET_SECONDS, multiples[int(0.9 * (len(multiples) - 1))], failed / len(members))
+            Bucket(
+                begins=start + number * BUCKET_SECONDS,
+                typical=multiples[len(multiples) // 2],
+                slow=multiples[int(0.9 * (len(multiples) - 1))],
+                error_share=failed / len(members),
+            )
         )
     return buckets
