@@ -91,9 +91,8 @@ def _limit(quiet: list[float]) -> float:
 
 
 def _first_bad(requests: list[Request], bucket: Bucket, usual: dict[str, float], limits: Limits) -> float:
-    slow_at = min(limits.slow, max(bucket.slow, limits.typical))
     for request in requests:
-        is_bad = request.status >= FAILED or request.seconds > slow_at * usual.get(request.route, request.seconds)
+        is_bad = request.status >= FAILED or request.seconds > limits.slow * usual.get(request.route, request.seconds)
         if is_bad and bucket.begins <= request.at < bucket.begins + BUCKET_SECONDS:
             return request.at
     return bucket.begins
