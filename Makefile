@@ -29,10 +29,10 @@ lint: $(DEV_STAMP) ## Check style and types
 	@$(RUN)/mypy
 
 bench: $(DEV_STAMP) ## Measure ingest, queries and diagnosis; writes a table to docs/
-	@$(RUN)/python -m benchmarks
+	@$(RUN)/python -m benchmarks.run
 
 drills: $(DEV_STAMP) ## Break the lab's shop in many ways and score the diagnoses; appends to docs/drills.csv
-	@$(RUN)/python -m watchkeeper.evaluation.drills
+	@$(RUN)/watchkeeper drill series --results docs/drills.csv $(DRILLS)
 
 # Stamps make a second run skip the sync; --inexact leaves what the other target installed.
 $(USE_STAMP): uv.lock pyproject.toml | $(UV)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchkeeper.cli import series
+
 if TYPE_CHECKING:
     from watchkeeper.lab.truth import Truth
     from watchkeeper.settings import Settings
@@ -18,11 +20,13 @@ app = typer.Typer(
     help="Break a small real shop on purpose. Needs the extra watchkeeper[lab].",
 )
 
+app.command("series")(series.run_series)
+
 
 @app.command("list")
 def list_drills() -> None:
     """Say which faults there are, and what each does."""
-    with _needs_the_lab():
+    with needs_the_lab():
         from watchkeeper.lab import drills
     import textwrap
 
@@ -43,7 +47,7 @@ def run_drill(
     record: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep telemetry and truth there.")] = None,
 ) -> None:
     """Break a shop of real processes, then diagnose it."""
-    with _needs_the_lab():
+    with needs_the_lab():
         from watchkeeper.evaluation import recording
         from watchkeeper.lab import drills
     from watchkeeper import settings
@@ -51,7 +55,7 @@ def run_drill(
 
     chosen = settings.load(context.obj)
     drill = drills.plan(kind, service, size, seed, minutes)
-    with _folder(record) as folder:
+    with folder_for(record) as folder:
         truth = recording.record(drill, folder, say)
         _diagnose(chosen, folder, truth)
 
@@ -77,7 +81,8 @@ def _diagnose(chosen: "Settings", folder: Path, truth: "Truth") -> None:
 
 
 @contextmanager
-def _folder(named: Path | None) -> Iterator[Path]:
+def folder_for(named: Path | None) -> Iterator[Path]:
+    """The folder that was named, else one that is gone afterwards."""
     if named is not None:
         yield named
         return
@@ -86,7 +91,8 @@ def _folder(named: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _needs_the_lab() -> Iterator[None]:
+def needs_the_lab() -> Iterator[None]:
+    """Turn an import that the extra would bring into a ConfigError that says how to get it."""
     from watchkeeper.errors import ConfigError
 
     try:
