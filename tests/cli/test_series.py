@@ -6,7 +6,7 @@ from watchkeeper.cli.series import summary
 
 pytest.importorskip("opentelemetry.sdk", reason="needs the lab extra")
 
-from watchkeeper.evaluation.drills import Row  # noqa: E402  only where the lab can be imported
+from watchkeeper.evaluation.drills import Row
 
 RIGHT = Row(
     run="crash-cart-1",
