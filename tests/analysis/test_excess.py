@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from watchkeeper.analysis.excess import Excess, Parts, blame, error_excess, excess_of, latency_excess, targets_of
+from watchkeeper.analysis.excess import (
+    Excess,
+    Parts,
+    blame,
+    common_slowdown,
+    error_excess,
+    excess_of,
+    latency_excess,
+    targets_of,
+)
 from watchkeeper.analysis.series import Red
 
 PARTS = Parts(slice(0, 20), slice(20, 30))
@@ -60,3 +69,22 @@ def test_targets_are_the_topmost_that_suffer():
 def test_a_service_that_gave_no_answer_before_has_no_excess():
     new = Red(np.r_[np.zeros(20), np.ones(10)], np.zeros(30), np.r_[np.full(20, np.nan), np.ones(10)], np.zeros(30))
     assert latency_excess(new, PARTS) == 0
+
+
+def test_what_slows_everybody_down_is_nobodys_own():
+    services = {name: red(10, 30) for name in "abcde"} | {"f": red(10, 200)}
+    slowdown = common_slowdown(services, {}, PARTS)
+    assert slowdown == pytest.approx(3.0)
+    parts = Parts(PARTS.usual, PARTS.incident, slowdown)
+    assert [latency_excess(r, parts) > 0 for r in services.values()] == [False] * 5 + [True]
+
+
+def test_one_slow_service_among_many_is_no_common_slowdown():
+    services = {name: red(10, 10) for name in "abcde"} | {"f": red(10, 200)}
+    assert common_slowdown(services, {}, PARTS) == 1.0
+
+
+def test_a_caller_that_waits_is_not_slow_itself():
+    services = {name: red(110, 310) for name in "abcd"}
+    calls = {(name, "db", "q"): red(100, 300) for name in "abcd"}
+    assert common_slowdown(services, calls, PARTS) == pytest.approx(1.0, abs=0.6)

@@ -22,6 +22,8 @@ class Parts:
 
     usual: slice
     incident: slice
+    slowdown: float = 1.0
+    """By how much everything became slower together (a shared host): what nobody in particular is to blame for."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Blame:
 
 def latency_excess(red: Red, parts: Parts) -> float:
     """Milliseconds beyond the usual in the incident: requests × (mean − usual mean), less what is noise; ≥ 0."""
-    usual = _trimmed_mean(red, parts.usual)
+    usual = _trimmed_mean(red, parts.usual) * parts.slowdown
     if not np.isfinite(usual):
         return 0.0
     requests = red.requests[parts.incident]
@@ -62,6 +64,33 @@ def error_excess(red: Red, parts: Parts) -> float:
     share = past_errors / past_requests if past_requests else 0.0
     noise = NOISE * np.sqrt(max(requests * share * (1 - share), 1.0))
     return max(0.0, errors - requests * share - float(noise))
+
+
+def common_slowdown(services: Mapping[str, Red], calls: Mapping[Key, Red], parts: Parts, least: int = 4) -> float:
+    """The median over services of how much longer their own work takes, calls taken off; at least 1.
+
+    1 where fewer than `least` services can be compared: then nobody can tell one culprit from all.
+    """
+    ratios = []
+    for name, red in services.items():
+        before, after = (_own_mean(name, red, calls, part) for part in (parts.usual, parts.incident))
+        if before > 0 and np.isfinite(after):
+            ratios.append(after / before)
+    return max(1.0, float(np.median(ratios))) if len(ratios) >= least else 1.0
+
+
+def _own_mean(name: str, red: Red, calls: Mapping[Key, Red], part: slice) -> float:
+    """Mean duration of a service's requests without its calls, ms; at least a twentieth of the whole."""
+    requests = red.total(part)[0]
+    if requests == 0:
+        return float("nan")
+    waiting = sum(
+        float(np.nansum(call.mean_ms[part] * call.requests[part]))
+        for (caller, _, _), call in calls.items()
+        if caller == name
+    )
+    mean = red.mean_over(part)
+    return max(mean - waiting / requests, 0.05 * mean)
 
 
 def excess_of(red: Mapping[Key, Red], calls: Mapping[Key, Red], parts: Parts, *, errors: bool) -> Excess:

@@ -1,9 +1,18 @@
 """How the blame for errors and slowness divides over components and what they wait for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from watchkeeper.analysis.excess import Blame, Excess, Parts, blame, excess_of, latency_excess, targets_of
+from watchkeeper.analysis.excess import (
+    Blame,
+    Excess,
+    Parts,
+    blame,
+    common_slowdown,
+    excess_of,
+    latency_excess,
+    targets_of,
+)
 from watchkeeper.analysis.series import Key, Red
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.timing import Timing
@@ -24,10 +33,11 @@ class Share:
 
 
 def parts_of(vitals: Vitals, timing: Timing) -> Parts:
-    """The usual and the incident steps of the vitals' grid."""
+    """The usual and the incident steps of the vitals' grid, and how much slower everything became together."""
     grid = vitals.grid
     usual = slice(grid.index_of(timing.usual.start), max(1, grid.index_of(timing.usual.end)))
-    return Parts(usual, slice(min(grid.index_of(timing.incident.start), grid.size - 1), grid.size))
+    parts = Parts(usual, slice(min(grid.index_of(timing.incident.start), grid.size - 1), grid.size))
+    return replace(parts, slowdown=common_slowdown(vitals.services, vitals.calls, parts))
 
 
 def shares_of(vitals: Vitals, timing: Timing, symptoms: list[Symptom]) -> dict[str, Share]:
@@ -37,10 +47,20 @@ def shares_of(vitals: Vitals, timing: Timing, symptoms: list[Symptom]) -> dict[s
     for is_errors in (True, False):
         excess = excess_of(vitals.operations, vitals.calls, parts, errors=is_errors)
         found = blame(excess, _targets(vitals, excess, symptoms, is_errors=is_errors))
+        singled_out = 1.0 if is_errors else _singled_out(vitals, parts, excess)
         for component, amount in found.own.items():
             for owner, waits_for, share in _owners(vitals, parts, found, component, amount, is_errors=is_errors):
-                _add(out.setdefault(owner, Share()), waits_for, share, is_errors=is_errors)
+                _add(out.setdefault(owner, Share()), waits_for, share * singled_out, is_errors=is_errors)
     return out
+
+
+def _singled_out(vitals: Vitals, parts: Parts, excess: Excess) -> float:
+    """The part of the extra time that is left when what everything suffers together is taken off, 0 to 1."""
+    if parts.slowdown <= 1.0:
+        return 1.0
+    everything = excess_of(vitals.operations, {}, replace(parts, slowdown=1.0), errors=False)
+    total = sum(everything.nodes.values())
+    return min(1.0, sum(excess.nodes.values()) / total) if total > 0 else 1.0
 
 
 def _targets(vitals: Vitals, excess: Excess, symptoms: list[Symptom], *, is_errors: bool) -> dict[str, float]:

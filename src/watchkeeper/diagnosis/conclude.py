@@ -19,6 +19,8 @@ UNKNOWN = 0.15
 SURE = 0.45
 """The least probability of the first hypothesis that is stated as a diagnosis."""
 HYPOTHESES = 5
+SHARED_SLOWDOWN = 1.5
+"""How much slower the median service must be before an inconclusive diagnosis points at what all share."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def no_telemetry(
 
 
 def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, at: datetime, cost: Cost) -> Diagnosis:
-    if not hypotheses:
+    slowdown = parts_of(seen.vitals, seen.timing).slowdown
+    if slowdown >= SHARED_SLOWDOWN:
+        because = f"everything became {slowdown:.1f} times slower together, which speaks for the host that services share"
+    elif not hypotheses:
         because = "there are symptoms, and nothing that was looked at explains them"
     else:
         names = " or ".join(f"{h.component} ({h.probability:.0%})" for h in hypotheses[:3])

@@ -1,14 +1,14 @@
 """Since when: the onset of every service's trouble, and of the incident as a whole."""
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from watchkeeper.analysis.onset import Onset, onset_of_level, onset_of_share
 from watchkeeper.analysis.resources import ResourceKind
-from watchkeeper.analysis.series import Grid, Red
+from watchkeeper.analysis.series import Floats, Grid, Red
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.domain import Window
 from watchkeeper.evidence.vitals import Vitals
@@ -16,6 +16,10 @@ from watchkeeper.evidence.vitals import Vitals
 CLEAR = 8.0
 """Log-likelihood ratio that makes a change of level an onset."""
 GUARD_SECONDS = 10.0
+BEFORE_STEPS = 12
+"""Steps of calm before an episode that an onset is estimated from."""
+LATENCY_GAP_STEPS, ERROR_GAP_STEPS = 3, 9
+"""Pauses within one episode; failures come in bursts where a process is started anew again and again."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,43 @@ def _service_onset(vitals: Vitals, service: str, symptoms: Iterable[Symptom]) ->
 def _red_onset(red: Red, measures: Set[str] | None) -> Onset | None:
     """The clearest onset among errors and latency, only those with symptoms where these are given."""
     candidates: list[Onset | None] = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share, slowness = red.errors / red.requests, np.log(red.mean_ms)
     if measures is None or "error ratio" in measures:
-        candidates.append(onset_of_share(red.errors, red.requests))
+        since = episode_start(share, ERROR_GAP_STEPS)
+        candidates.append(_later(onset_of_share(red.errors[since:], red.requests[since:]), since))
     if measures is None or measures & {"mean latency", "p95 latency"}:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            candidates.append(onset_of_level(np.log(red.mean_ms)))
+        since = episode_start(slowness, LATENCY_GAP_STEPS)
+        candidates.append(_later(onset_of_level(slowness[since:]), since))
     return _clearest(o for o in candidates if o is not None and o.after > o.before)
+
+
+def episode_start(values: Floats, gap: int) -> int:
+    """Where to look for the onset of what goes on at the end: some steps before the present episode began.
+
+    The episode is the longest stretch up to the end in which values keep reaching half-way from their median to
+    their latest level, with pauses of at most `gap` steps; an earlier trouble that was over is not part of it.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if known.size < 3 * BEFORE_STEPS:
+        return 0
+    usual, latest = np.median(values[known]), np.max(_calmed(values[known][-6:]))
+    above = known[_calmed(values[known]) > (usual + latest) / 2]
+    if above.size == 0:
+        return 0
+    breaks = np.flatnonzero(np.diff(above) > gap)
+    begin = int(above[breaks[-1] + 1]) if breaks.size else int(above[0])
+    return max(0, begin - BEFORE_STEPS)
+
+
+def _calmed(values: Floats) -> Floats:
+    """Running median of three."""
+    padded = np.r_[values[:1], values, values[-1:]]
+    return np.asarray(np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0), dtype=np.float64)
+
+
+def _later(onset: Onset | None, steps: int) -> Onset | None:
+    return onset and replace(onset, step=onset.step + steps)
 
 
 def _clearest(onsets: Iterable[Onset | None]) -> Onset | None:
