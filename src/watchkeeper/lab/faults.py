@@ -44,7 +44,7 @@ MAIN_ENDPOINT = {
     "payment": "POST /charges",
     "recommendations": "GET /recommendations",
 }
-LOOKUPS_PER_ITEM = {"catalog": 1, "cart": 4, "checkout": 12, "gateway": 7, "payment": 2, "recommendations": 2}
+LOOKUPS_PER_ITEM = {"catalog": 1, "cart": 6, "checkout": 12, "gateway": 8, "payment": 2, "recommendations": 2}
 INPUT_SHARES = {
     "catalog": CURRENCY_SHARES,
     "payment": CURRENCY_SHARES,
