@@ -86,7 +86,7 @@ def no_telemetry(
 def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, at: datetime, cost: Cost) -> Diagnosis:
     slowdown = parts_of(seen.vitals, seen.timing).slowdown
     if slowdown >= SHARED_SLOWDOWN:
-        because = f"everything became {slowdown:.1f} times slower together, which speaks for the host that services share"
+        because = f"everything became {slowdown:.1f} times slower together: look at the host they share"
     elif not hypotheses:
         because = "there are symptoms, and nothing that was looked at explains them"
     else:
