@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import orjson
@@ -139,9 +139,9 @@ def logs(seed: int) -> ExportLogsServiceRequest:
     return request
 
 
-def metrics(seed: int) -> ExportMetricsServiceRequest:
+def metrics(seed: int) -> Message:
     """Points of two gauges, a counter and a histogram of sixteen buckets, with three attributes each."""
-    request = ExportMetricsServiceRequest()
+    request: Any = ExportMetricsServiceRequest()
     for service in range(SERVICES):
         add = request.resource_metrics.add(resource=_resource(service)).scope_metrics.add().metrics.add
         memory, cpu, requests, duration = (add(name=f"process.{name}", unit="1") for name in "abcd")
@@ -160,7 +160,7 @@ def metrics(seed: int) -> ExportMetricsServiceRequest:
             duration.histogram.data_points.add(
                 **at, count=16, sum=3.5, bucket_counts=[1] * 16, explicit_bounds=[float(edge) for edge in range(15)]
             )
-    return request
+    return cast(Message, request)
 
 
 def as_protobuf(request: Message) -> bytes:

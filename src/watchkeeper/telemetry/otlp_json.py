@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
@@ -86,13 +87,32 @@ def _resource(part: Object, names: Names) -> Attributes:
 
 
 def _attributes(of: Object, names: Names) -> Attributes:
+    try:
+        return _as_most_write_them(of["attributes"], names)
+    except (KeyError, TypeError, AttributeError):
+        return _strictly(of, names)
+
+
+def _as_most_write_them(listed: Any, names: Names) -> Attributes:
+    """Attributes without a look at types, which are most of a request; what is not as expected raises."""
+    found: Attributes = {}
+    for pair in listed:
+        value = pair["value"]
+        simple = value.get("stringValue")
+        if simple.__class__ is str:
+            found[names[pair["key"]]] = simple
+        else:
+            whole = value.get("intValue")
+            is_plain = whole.__class__ is str and whole.isdecimal() and len(whole) < 19
+            found[names[pair["key"]]] = str(int(whole)) if is_plain else text_of(_plain(value))
+    return found
+
+
+def _strictly(of: Object, names: Names) -> Attributes:
     found: Attributes = {}
     for pair in fields.objects(of, "attributes", "attributes"):
-        key, value = pair.get("key", ""), pair.get("value")
-        if not isinstance(key, str):
-            raise fields.wrong("key", "text", key)
-        simple = value.get("stringValue") if isinstance(value, dict) else None
-        found[names[key]] = simple if isinstance(simple, str) else text_of(_plain(value))
+        key = fields.text(pair, "key", "key")
+        found[names[key]] = text_of(_plain(pair.get("value")))
     return found
 
 
