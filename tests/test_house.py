@@ -181,9 +181,8 @@ def tracked() -> list[Path]:
 
 def test_no_path_of_a_machine_and_no_registry_is_in_what_is_kept() -> None:
     # Written in pieces, so that this file does not find itself.
-    traces = re.compile(
-        "|".join(["/" + "work/", "/" + "root/", "/" + "opt/pypi", "pypi" + r"\.org", "python" + "hosted"])
-    )
+    pieces = ["/" + "work/", "/" + "root/", "/" + "opt/pypi", "pypi" + r"\.org", "python" + "hosted"]
+    traces = re.compile("|".join(pieces))
     found = {}
     for path in tracked():
         if path.name == "uv.lock" or not path.is_file():
