@@ -1,8 +1,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.made_shop import CHAIN, Shop, at
 
+from made_shop import CHAIN, Shop, at
 from watchkeeper.domain import CaseFile, Diagnosis, Signal
 from watchkeeper.errors import SourceUnavailable
 from watchkeeper.pipeline import diagnose
