@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
+from queue import SimpleQueue
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as m
 from otlp_messages import JSON, NOON, NOON_NS, PROTOBUF, as_json, log_request, metric_request, span_request, value
 from watchkeeper.domain import Window
 from watchkeeper.errors import DiskFull, QueueFull, StoreUnavailable
+from watchkeeper.server.ingest import MAXIMUM_REQUESTS
 from watchkeeper.server.running import running_server
 from watchkeeper.tables import TableName
 from watchkeeper.telemetry.live import Batch, LiveStore
@@ -268,6 +270,33 @@ def test_a_store_that_cannot_take_more_is_said(
     assert otlp.status_code == posted.status_code == status
     assert otlp.json()["message"] == posted.json()["detail"] == str(error)
     assert otlp.headers.get("retry-after") == retry_after
+
+
+class Stuck(Refusing):
+    """A store that takes everything and never gets round to writing it, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(QueueFull("unused"), later=False)
+        self.taken: SimpleQueue[Future[None]] = SimpleQueue()
+
+    def submit(self, batch: Batch) -> "Future[None]":
+        future: Future[None] = Future()
+        self.taken.put(future)
+        return future
+
+
+def test_more_requests_than_can_wait_are_told_to_come_again() -> None:
+    stuck = Stuck()
+    with running_server(stuck) as url, ThreadPoolExecutor(MAXIMUM_REQUESTS) as senders:
+        waiting = [
+            senders.submit(httpx.post, f"{url}/v1/changes", json=CHANGE, timeout=60) for _ in range(MAXIMUM_REQUESTS)
+        ]
+        taken = [stuck.taken.get(timeout=60) for _ in waiting]
+        one_more = httpx.post(f"{url}/v1/changes", json=CHANGE)
+        for future in taken:
+            future.set_result(None)
+        assert {response.result().status_code for response in waiting} == {200}
+    assert (one_more.status_code, one_more.headers["retry-after"]) == (429, "1")
 
 
 def test_a_bug_of_ours_is_said_without_its_insides(caplog: pytest.LogCaptureFixture) -> None:

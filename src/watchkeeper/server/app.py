@@ -81,3 +81,5 @@ async def _retain(store: Store, workers: ThreadPoolExecutor, every_seconds: floa
             await loop.run_in_executor(workers, store.retain, datetime.now(UTC))
         except StoreUnavailable as error:
             _log.error("retention failed", reason=str(error))
+        except Exception:  # noqa: BLE001  # a bug in tidying up must not end what keeps the disk from filling
+            _log.exception("retention failed; the server goes on without it until the next time")

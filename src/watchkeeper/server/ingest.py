@@ -20,7 +20,7 @@ from watchkeeper.telemetry.live import Batch
 from watchkeeper.telemetry.otlp import TABLE_OF, OtlpSignal, decode
 from watchkeeper.telemetry.posted import Posted, decode_posted
 
-MAXIMUM_REQUESTS = 64
+MAXIMUM_REQUESTS = 32
 """Bodies that are held in memory at once, read or waiting for the disk."""
 
 Decoded = tuple[TableName, pa.Table, str | None]

@@ -30,18 +30,18 @@ def routes(sources: Sources, workers: Executor) -> APIRouter:
 
 
 async def _answered(request: Request, sources: Sources, question: str, query: BaseModel, workers: Executor) -> Answer:
-    """The answer; a caller that hangs up cancels the query, which then ends as SourceUnavailable."""
+    """The answer; a query ends as SourceUnavailable when its caller hangs up or the server closes."""
     cancel = Cancel()
     work = asyncio.get_running_loop().run_in_executor(workers, wire.put, sources, question, query, cancel)
     gone = asyncio.create_task(_until_gone(request))
     either: set[asyncio.Future[Any]] = {work, gone}
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            cancel.cancel()
-        return await work
     finally:
         gone.cancel()
+        if not work.done():
+            cancel.cancel()
+    return await work
 
 
 async def _until_gone(request: Request) -> None:

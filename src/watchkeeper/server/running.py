@@ -18,6 +18,7 @@ from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4318
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
 _START_SECONDS = 30.0
 
 
@@ -110,6 +111,8 @@ def _server(app: FastAPI) -> _Server:
             server_header=False,
             ws="none",
             loop="asyncio",
+            # Longer than the pause between two exports: a connection that closes just then loses one.
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
