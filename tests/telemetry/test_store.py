@@ -156,7 +156,9 @@ def test_red_counts_entry_spans_only() -> None:
         (at(10), "checkout", 1, 0),
     ]
     assert (plain[0]["mean_ms"], plain[0]["p50_ms"], plain[0]["maximum_ms"]) == (20, 20, 30)
-    assert list(named[0])[:4] == ["time", "service_name", "operation", "service_version"]
+    figures = ["requests", "errors", "mean_ms", "p50_ms", "p95_ms", "p99_ms", "maximum_ms"]
+    assert list(plain[0]) == ["time", "service_name", *figures]
+    assert list(named[0]) == ["time", "service_name", "operation", "service_version", *figures]
     assert named[-1]["operation"] == "mail"
 
 

@@ -2,7 +2,7 @@
 
 from watchkeeper.telemetry.row_queries import POINT_KEY, SPAN_KEY, all_of, attribute, common
 from watchkeeper.telemetry.sources import CallQuery, LogCountQuery, MetricBucketQuery, RedQuery
-from watchkeeper.telemetry.sql import Sql, one_of, sql
+from watchkeeper.telemetry.sql import Sql, joined, one_of, sql
 
 _IS_ENTRY = Sql("(kind IN ('server', 'consumer') OR (parent_span_id IS NULL AND kind <> 'client'))")
 
@@ -31,28 +31,27 @@ def red(query: RedQuery) -> Sql:
     extra = "".join(f", {column}" for column in query.by)
     chosen = "".join(f", {by.get(column, column)}" for column in query.by)
     return sql(
-        f"""SELECT make_timestamp(step) AS time, service_name{extra}, count(*) AS requests,
-  count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms, quantile_cont(ms, 0.5) AS p50_ms,
-  quantile_cont(ms, 0.95) AS p95_ms, quantile_cont(ms, 0.99) AS p99_ms, max(ms) AS maximum_ms
+        f"""SELECT make_timestamp(step) AS time, service_name{extra}, requests, errors, mean_ms,
+  quantiles[1] AS p50_ms, quantiles[2] AS p95_ms, quantiles[3] AS p99_ms, maximum_ms
 FROM (
-  SELECT DISTINCT ON ({SPAN_KEY}) {_step_begin(query.step_seconds)} AS step, service_name{chosen},
-    status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
-  FROM spans WHERE {{matching}}
-) GROUP BY step, service_name{extra} ORDER BY step, service_name{extra}""",
+  SELECT step, service_name{extra}, count(*) AS requests, count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms,
+    quantile_cont(ms, [0.5, 0.95, 0.99]) AS quantiles, max(ms) AS maximum_ms
+  FROM (
+    SELECT DISTINCT ON ({SPAN_KEY}) {_step_begin(query.step_seconds)} AS step, service_name{chosen},
+      status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
+    FROM spans WHERE {{matching}}
+  ) GROUP BY step, service_name{extra}
+) ORDER BY step, service_name{extra}""",
         matching=all_of([*common(query), _IS_ENTRY]),
     )
 
 
-def _callee_name() -> Sql:
-    own = {
-        name.replace(".", "_"): attribute("attributes", name)
-        for name in ("peer.service", "server.address", "db.system.name", "db.system", "db.namespace", "db.name")
-    }
-    return sql(
-        "coalesce({peer_service}, {server_address}, {db_system_name}, {db_system}) "
-        "|| coalesce('/' || coalesce({db_namespace}, {db_name}), '')",
-        **own,
-    )
+_PEER = ("peer.service", "server.address", "db.system.name", "db.system")
+_NAMESPACE = ("db.namespace", "db.name")
+
+
+def _first_known(column: str, keys: tuple[str, ...]) -> Sql:
+    return sql("coalesce({options})", options=joined(", ", (attribute(column, key) for key in keys)))
 
 
 def calls(query: CallQuery) -> Sql:
@@ -62,42 +61,51 @@ def calls(query: CallQuery) -> Sql:
     """
     return sql(
         f"""WITH caller AS (
-  SELECT DISTINCT ON ({SPAN_KEY}) {SPAN_KEY}, {_step_begin(query.step_seconds)} AS step, service_name, name, kind,
-    status_code = 'error' AS is_error, duration_ns / 1e6 AS ms,
-    CASE WHEN kind IN ('client', 'producer') THEN {{callee_name}} END AS peer
-  FROM spans WHERE {{matching}}
+  SELECT DISTINCT ON (id) id, step, service_name, name, is_client, is_error, ms,
+    {{peer}} || coalesce('/' || {{namespace}}, '') AS peer
+  FROM (
+    SELECT {SPAN_KEY} AS id, {_step_begin(query.step_seconds)} AS step, service_name, name,
+      kind IN ('client', 'producer') AS is_client, status_code = 'error' AS is_error, duration_ns / 1e6 AS ms,
+      CASE WHEN is_client THEN list_filter(attributes, lambda entry: {{about_callee}}) END AS about_callee
+    FROM spans WHERE {{matching}}
+  )
 ), child AS (
-  SELECT DISTINCT ON ({SPAN_KEY}) trace_id, parent_span_id, service_name, name, kind,
-    status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
+  SELECT hash(trace_id, parent_span_id) AS id, service_name, name,
+    kind IN ('server', 'consumer') AS is_server, status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
   FROM spans WHERE parent_span_id IS NOT NULL
     AND time >= {{start}} - {_CHILD_MARGIN} AND time < {{end}} + {_CHILD_MARGIN}
 ), answered AS (
-  SELECT caller.trace_id, caller.span_id, any_value(caller.step) AS step, any_value(caller.service_name) AS caller,
-    child.service_name AS callee, any_value(caller.kind) IN ('client', 'producer') AS is_client,
-    any_value(CASE WHEN caller.kind IN ('client', 'producer') THEN caller.name ELSE child.name END) AS operation,
-    bool_or(CASE WHEN caller.kind IN ('client', 'producer') THEN caller.is_error ELSE child.is_error END) AS is_error,
-    max(CASE WHEN caller.kind IN ('client', 'producer') THEN caller.ms ELSE child.ms END) AS ms,
-    avg(child.ms) AS callee_ms
-  FROM caller JOIN child ON child.trace_id = caller.trace_id AND child.parent_span_id = caller.span_id
-  WHERE child.service_name <> caller.service_name
-    OR (caller.kind IN ('client', 'producer') AND child.kind IN ('server', 'consumer'))
-  GROUP BY caller.trace_id, caller.span_id, child.service_name
+  SELECT id, any_value(step) AS step, any_value(caller.service_name) AS caller, child.service_name AS callee,
+    any_value(CASE WHEN is_client THEN caller.name ELSE child.name END) AS operation,
+    bool_or(CASE WHEN is_client THEN caller.is_error ELSE child.is_error END) AS is_error,
+    max(CASE WHEN is_client THEN caller.ms ELSE child.ms END) AS ms, avg(child.ms) AS callee_ms
+  FROM caller JOIN child USING (id)
+  WHERE child.service_name <> caller.service_name OR (is_client AND is_server)
+  GROUP BY id, child.service_name
 ), call AS (
   SELECT step, caller, callee, TRUE AS is_instrumented, operation, is_error, ms, callee_ms FROM answered
   UNION ALL
   SELECT step, service_name, peer, FALSE, name, is_error, ms, NULL
-  FROM caller ANTI JOIN answered USING (trace_id, span_id) WHERE peer IS NOT NULL
+  FROM caller ANTI JOIN answered USING (id) WHERE peer IS NOT NULL
 )
 SELECT make_timestamp(step) AS time, caller AS service_name, callee, is_instrumented, operation,
   count(*) AS requests, count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms,
   quantile_cont(ms, 0.95) AS p95_ms, avg(callee_ms) AS callee_mean_ms
 FROM call GROUP BY step, caller, callee, is_instrumented, operation
 ORDER BY step, caller, callee, operation, is_instrumented""",
-        callee_name=_callee_name(),
+        about_callee=one_of("entry.key", _PEER + _NAMESPACE),
+        peer=_first_known("about_callee", _PEER),
+        namespace=_first_known("about_callee", _NAMESPACE),
         matching=all_of(common(query)),
         start=query.window.start,
         end=query.window.end,
     )
+
+
+_SERIES = (
+    *("service_name", "service_instance_id", "service_version", "name", "unit", "kind", "temporality"),
+    *("is_monotonic", "attributes"),
+)
 
 
 def metric_buckets(query: MetricBucketQuery) -> Sql:
@@ -105,17 +113,24 @@ def metric_buckets(query: MetricBucketQuery) -> Sql:
     conditions = common(query)
     if query.names:
         conditions.append(one_of("name", query.names))
-    series = (
-        "service_name, service_instance_id, service_version, name, unit, kind, temporality, is_monotonic, attributes"
-    )
+    columns = ", ".join(_SERIES)
+    same = ", ".join(f"any_value({column}) AS {column}" for column in _SERIES)
+    # Attributes are looked up once a series: carried through the removal of duplicates they cost most of the time.
     return sql(
-        f"""SELECT make_timestamp(step) AS time, {series},
-  arg_min(value, time) AS first, arg_max(value, time) AS last, avg(value) AS mean, min(value) AS minimum,
-  max(value) AS maximum, sum(value) AS total, count(*) AS points, arg_max("count", time) AS "count"
-FROM (
-  SELECT DISTINCT ON ({POINT_KEY}) {_step_begin(query.step_seconds)} AS step, time, {series}, value, "count"
+        f"""WITH series AS (
+  SELECT hash({columns}) AS id, {same} FROM metrics WHERE {{matching}} GROUP BY id
+), point AS (
+  SELECT DISTINCT ON ({POINT_KEY}) hash({columns}) AS id, {_step_begin(query.step_seconds)} AS step,
+    time, value, "count"
   FROM metrics WHERE {{matching}}
-) GROUP BY step, {series} ORDER BY step, service_name, name, service_instance_id""",
+), bucket AS (
+  SELECT id, step, arg_min(value, time) AS first, arg_max(value, time) AS last, avg(value) AS mean,
+    min(value) AS minimum, max(value) AS maximum, sum(value) AS total, count(*) AS points,
+    arg_max("count", time) AS "count"
+  FROM point GROUP BY id, step
+)
+SELECT make_timestamp(step) AS time, {columns}, first, last, mean, minimum, maximum, total, points, "count"
+FROM bucket JOIN series USING (id) ORDER BY step, service_name, name, service_instance_id, attributes""",
         matching=all_of(conditions),
     )
 

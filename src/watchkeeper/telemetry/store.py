@@ -1,6 +1,7 @@
 """Reads over a DuckDB connection that holds the six tables: everything that `Sources` promises."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 import duckdb
@@ -56,18 +57,19 @@ class Store:
         """Log records in order of time; beyond the limit a sample spread evenly over the window."""
         matching = row_queries.logs_matching(query)
         with asking(self._new_cursor(), query.timeout_seconds, cancel) as ask:
-            slots = _slots_that_fit(ask, row_queries.log_slots, "logs", matching, query.limit)
-            chosen = row_queries.sampled("logs", matching, slots)
-            return _answer(ask, "logs", row_queries.rows("logs", chosen, query.limit), is_truncated=slots is not None)
+            sample = _sample(ask, row_queries.log_slots, "logs", matching, query.limit)
+            chosen = row_queries.sampled("logs", matching, sample.slots)
+            return _answer(ask, "logs", row_queries.rows("logs", chosen, query.limit), is_truncated=sample.is_part)
 
     def spans(self, query: SpanQuery, cancel: Cancel | None = None) -> Answer:
         """Spans in order of time; beyond the limit whole traces are left out, the same ones each time."""
         matching = row_queries.spans_matching(query)
         with asking(self._new_cursor(), query.timeout_seconds, cancel) as ask:
-            slots = _slots_that_fit(ask, row_queries.span_slots, "spans", matching, query.limit)
-            chosen = row_queries.sampled("spans", matching, slots)
-            statement = row_queries.rows("spans", chosen, query.limit, row_queries.SPAN_KEY)
-            return _answer(ask, "spans", statement, is_truncated=slots is not None)
+            sample = _sample(ask, row_queries.span_slots, "spans", matching, query.limit)
+            chosen = row_queries.sampled("spans", matching, sample.slots)
+            unique_by = row_queries.SPAN_KEY if sample.has_duplicates else None
+            statement = row_queries.rows("spans", chosen, query.limit, unique_by)
+            return _answer(ask, "spans", statement, is_truncated=sample.is_part)
 
     def red(self, query: RedQuery, cancel: Cancel | None = None) -> Answer:
         """Requests, errors and durations per step."""
@@ -117,15 +119,25 @@ def _answer(ask: Ask, table: TableName, statement: Sql, *, is_truncated: bool) -
     return Answer(rows=rows, query=statement.spelled_out(), is_truncated=is_truncated)
 
 
-def _slots_that_fit(
-    ask: Ask, slots_of: Callable[[Sql], Sql], table: TableName, matching: Sql, limit: int
-) -> int | None:
-    """How many slots may be read before the limit is passed; None if all fit. At least one that is not empty."""
-    if ask(row_queries.count_of(table, matching))["rows"][0].as_py() <= limit:
-        return None
+@dataclass(frozen=True)
+class _Sample:
+    """Which rows to read: those of the first so many slots (None: all), and whether some are there twice."""
+
+    slots: int | None
+    has_duplicates: bool
+
+    @property
+    def is_part(self) -> bool:
+        return self.slots is not None
+
+
+def _sample(ask: Ask, slots_of: Callable[[Sql], Sql], table: TableName, matching: Sql, limit: int) -> _Sample:
+    """As many slots as stay within the limit, and at least one that is not empty."""
+    [counted] = ask(row_queries.count_of(table, matching)).to_pylist()
+    has_duplicates = counted["rows"] > counted["different"]
+    if counted["different"] <= limit:
+        return _Sample(None, has_duplicates)
     slots = ask(slots_of(matching))
     sums = pc.cumulative_sum(slots["rows"].cast(pa.int64()))
-    if sums[-1].as_py() <= limit:
-        return None
     fitting = pc.sum(pc.less_equal(sums, limit)).as_py()
-    return int(slots["slot"][max(fitting, 1) - 1].as_py()) + 1
+    return _Sample(int(slots["slot"][max(fitting, 1) - 1].as_py()) + 1, has_duplicates)
