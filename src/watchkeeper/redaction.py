@@ -93,7 +93,7 @@ def _if_ip_address(match: re.Match[str]) -> str:
 _PATTERNS: tuple[tuple[re.Pattern[str], Replace], ...] = (
     (
         # A key that was cut off has no end: all that follows is taken for it, up to the next dashes.
-        # No possessive group here: Python 3.11 before 3.11.5 gets those wrong (cpython issue 101955).
+        # No possessive group around the lookahead: Python before 3.11.5 gets those wrong (cpython issue 100061).
         re.compile(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-(?!----)[^-]*)*"
             r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
