@@ -60,7 +60,6 @@ ONLY_IN: dict[str, set[str]] = {
     "psycopg_pool": {"lab"},
     "pgserver": {"lab"},
     "psutil": {"lab"},
-    "ruptures": {"analysis"},
     "scipy": {"analysis"},
 }
 """Borders of libraries: a way out of each of them goes through one room."""
