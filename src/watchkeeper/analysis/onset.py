@@ -6,8 +6,10 @@ import numpy as np
 
 from watchkeeper.analysis.series import Floats
 
-MINIMUM_STEPS = 3
-"""Steps that each side of a change needs."""
+BEFORE_STEPS = 3
+"""Steps that a change needs before it."""
+AFTER_STEPS = 2
+"""Steps of a level that a change needs after it; counts carry their own weight, one step of them is enough."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ def onset_of_level(values: Floats, since: int = 0) -> Onset | None:
     """
     known = np.flatnonzero(np.isfinite(values))
     x = _tame(values[known])
-    if x.size < 2 * MINIMUM_STEPS or np.ptp(x) == 0:
+    if x.size < BEFORE_STEPS + AFTER_STEPS or np.ptp(x) == 0:
         return None
-    cuts = _cuts(known, since)
+    cuts = _cuts(known, since, AFTER_STEPS)
     if cuts.size == 0:
         return None
     left, right, n = np.cumsum(x)[cuts - 1], 0.0, x.size
@@ -54,9 +56,9 @@ def onset_of_share(events: Floats, trials: Floats, since: int = 0) -> Onset | No
     As `onset_of_level`, with binomial counts on both sides of the change.
     """
     known = np.flatnonzero(trials > 0)
-    if known.size < 2 * MINIMUM_STEPS or events[known].sum() == 0:
+    if known.size < BEFORE_STEPS + 1 or events[known].sum() == 0:
         return None
-    cuts = _cuts(known, since)
+    cuts = _cuts(known, since, 1)
     if cuts.size == 0:
         return None
     e, t = np.cumsum(events[known]), np.cumsum(trials[known])
@@ -74,8 +76,8 @@ def _tame(x: Floats) -> Floats:
     return np.concatenate([x[:1], middle, x[-1:]])
 
 
-def _cuts(known: np.ndarray, since: int) -> np.ndarray:
-    places = np.arange(MINIMUM_STEPS, known.size - MINIMUM_STEPS + 1)
+def _cuts(known: np.ndarray, since: int, after: int) -> np.ndarray:
+    places = np.arange(BEFORE_STEPS, known.size - after + 1)
     return places[known[places] >= since] if places.size else places
 
 

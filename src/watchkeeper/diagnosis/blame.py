@@ -69,12 +69,13 @@ def _targets(vitals: Vitals, excess: Excess, symptoms: list[Symptom], *, is_erro
     targets = targets_of(excess, edges)
     wanted = ("error ratio",) if is_errors else ("mean latency", "p95 latency")
     showing = {s.service for s in symptoms if s.measure in wanted}
-    kept = {n: x for n, x in targets.items() if _reachable(n, edges) & showing}
+    kept = {n: x for n, x in targets.items() if reachable(n, edges) & showing}
     total = sum(kept.values())
     return {n: x / total for n, x in kept.items()} if total > 0 else targets
 
 
-def _reachable(node: str, edges: set[tuple[str, str]]) -> set[str]:
+def reachable(node: str, edges: set[tuple[str, str]]) -> set[str]:
+    """The node and all that lies behind it along the edges."""
     seen, frontier = {node}, [node]
     while frontier:
         here = frontier.pop()

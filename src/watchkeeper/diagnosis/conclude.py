@@ -6,7 +6,7 @@ from datetime import datetime
 
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.symptoms import Symptom
-from watchkeeper.diagnosis.blame import parts_of
+from watchkeeper.diagnosis.blame import parts_of, reachable
 from watchkeeper.diagnosis.suspects import Suspect
 from watchkeeper.diagnosis.timing import Timing
 from watchkeeper.diagnosis.wording import fix, headline, say_fanout, say_input, settled_by
@@ -42,7 +42,7 @@ def conclude(seen: Seen, suspects: Sequence[Suspect], at: datetime, cost: Cost) 
     scope = Scope(
         since=seen.timing.onset.at,
         onset_uncertainty_seconds=seen.timing.onset.uncertainty_seconds,
-        affected=_affected(seen),
+        affected=_affected(seen, ranked[0][0].component if ranked else None),
     )
     if not ranked or ranked[0][1] < SURE:
         return _inconclusive(seen, hypotheses, scope, at, cost)
@@ -157,10 +157,11 @@ def _release(top: Suspect, seen: Seen) -> ReleaseVerdict:
     return ReleaseVerdict(status="not-release-related", reason=f"no change of {top.component} came before it")
 
 
-def _affected(seen: Seen) -> tuple[Affected, ...]:
-    """Services with symptoms of requests, with what they suffered; the most failures, then the slowest, first."""
+def _affected(seen: Seen, cause: str | None) -> tuple[Affected, ...]:
+    """Services with symptoms, and who calls the cause, with what they suffered; most failures, then slowest, first."""
     parts = parts_of(seen.vitals, seen.timing)
-    names = {s.service for s in seen.symptoms}
+    edges = {(callee, caller) for caller, callee, _ in seen.vitals.calls}
+    names = {s.service for s in seen.symptoms} | (reachable(cause, edges) if cause else set())
     found = []
     for name in sorted(names & set(seen.vitals.services)):
         red = seen.vitals.services[name]

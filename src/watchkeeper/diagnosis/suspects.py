@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from watchkeeper.analysis.lognews import ERROR
+from watchkeeper.analysis.lognews import ERROR, WARN
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.blame import Share, parts_of, shares_of
 from watchkeeper.diagnosis.releases import Trial, try_change
@@ -159,7 +159,7 @@ def _explains(change: Change, moment: float) -> bool:
 def _add_logs(found: dict[str, Suspect], details: Details) -> None:
     for news in details.logs[:20]:
         suspect = _suspect(found, news.service)
-        if news.severity < ERROR and suspect.score == 0:
+        if news.severity < WARN or (news.severity < ERROR and suspect.score == 0):
             continue
         if news.severity >= ERROR and news.is_new:
             _speak(suspect, "logs")

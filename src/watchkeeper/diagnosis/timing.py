@@ -15,6 +15,8 @@ from watchkeeper.evidence.vitals import Vitals
 
 CLEAR = 8.0
 """Log-likelihood ratio that makes a change of level an onset."""
+CONFIRMED = 3.0
+"""The same where a symptom was established already."""
 GUARD_SECONDS = 10.0
 BEFORE_STEPS = 12
 """Steps of calm before an episode that an onset is estimated from."""
@@ -87,7 +89,8 @@ def _red_onset(red: Red, measures: Set[str] | None) -> Onset | None:
     if measures is None or measures & {"mean latency", "p95 latency"}:
         since = episode_start(slowness, LATENCY_GAP_STEPS)
         candidates.append(_later(onset_of_level(slowness[since:]), since))
-    return _clearest(o for o in candidates if o is not None and o.after > o.before)
+    rises = (o for o in candidates if o is not None and o.after > o.before)
+    return _clearest(rises, CLEAR if measures is None else CONFIRMED)
 
 
 def episode_start(values: Floats, gap: int) -> int:
@@ -118,8 +121,8 @@ def _later(onset: Onset | None, steps: int) -> Onset | None:
     return onset and replace(onset, step=onset.step + steps)
 
 
-def _clearest(onsets: Iterable[Onset | None]) -> Onset | None:
-    clear = [o for o in onsets if o is not None and o.evidence >= CLEAR]
+def _clearest(onsets: Iterable[Onset | None], least: float = CONFIRMED) -> Onset | None:
+    clear = [o for o in onsets if o is not None and o.evidence >= least]
     return max(clear, key=lambda o: o.evidence, default=None)
 
 
