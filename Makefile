@@ -5,6 +5,9 @@ UV_VERSION := 0.13.9
 UV := $(shell uv sync --help 2>/dev/null | grep -q -- --inexact && command -v uv || echo .uv/bin/uv)
 PYTHON ?= python3
 RUN := .venv/bin
+# Whatever environment is active in the shell: this one is meant.
+export UV_PROJECT_ENVIRONMENT := .venv
+unexport VIRTUAL_ENV
 USE_STAMP := .venv/.for-use
 DEV_STAMP := .venv/.for-tests
 
