@@ -12,6 +12,8 @@ from watchkeeper.lab.truth import DrillKind
 BEHIND_THE_GATEWAY = ("catalog", "cart", "checkout", "payment", "recommendations")
 ALL = ("catalog", "cart", "checkout", "gateway", "payment", "recommendations")
 LEAK_LIMIT_BYTES = 600_000_000
+BUSY_THREADS = 2
+"""At size 1; together they get one core, and every request waits for both."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,9 @@ def _slow_down(shop: Shop, service: str, size: float) -> None:
 
 
 def _occupy(shop: Shop, service: str, size: float) -> None:
-    whole = int(size)
-    shares = [1.0] * whole + ([size - whole] if size > whole else [])
+    threads = BUSY_THREADS * size
+    whole = int(threads)
+    shares = [1.0] * whole + ([threads - whole] if threads > whole else [])
     shop.command(service, "work", shares=shares)
 
 
