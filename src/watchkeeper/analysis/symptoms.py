@@ -33,6 +33,8 @@ class Sensitivity:
     latency_ratio: float = 1.5
     latency_ms: float = 10.0
     requests: int = 10
+    tail_demand: float = 2.0
+    """By how much more a percentile of few requests must rise than a mean, and of how many more requests."""
     silence_seconds: float = 25.0
     cpu_share: float = 0.6
     memory_share: float = 0.15
@@ -89,16 +91,18 @@ def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity,
 
 def latency_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity, series: int) -> Symptom | None:
     """Whether requests take longer, in the mean or in the 95th percentile."""
-    if red.total(at.recent)[0] < how.requests:
-        return None
-    for measure, values in (("mean latency", red.mean_ms), ("p95 latency", red.p95_ms)):
+    requests = red.total(at.recent)[0]
+    for measure, values, demand in (("mean latency", red.mean_ms, 1.0), ("p95 latency", red.p95_ms, how.tail_demand)):
         expected, _ = location_scale(values[at.past])
         observed, _ = location_scale(values[at.recent])
         latest, _ = location_scale(values[at.last])
+        ratio, gain = 1 + demand * (how.latency_ratio - 1), demand * how.latency_ms
+        material = observed >= ratio * expected and observed - expected >= gain
+        lasting = latest >= (1 + 0.6 * (ratio - 1)) * expected and latest - expected >= 0.6 * gain
+        if requests < demand * how.requests or not (material and lasting):
+            continue
         p = rank_shift(values[at.recent], values[at.past])
-        material = observed >= how.latency_ratio * expected and observed - expected >= how.latency_ms
-        lasting = latest >= (1 + 0.6 * (how.latency_ratio - 1)) * expected and latest - expected >= 0.6 * how.latency_ms
-        if material and lasting and p <= how.significance / series:
+        if p <= how.significance / series:
             return _symptom(key, measure, observed, expected, p)  # type: ignore[arg-type]
     return None
 

@@ -1,9 +1,11 @@
 """Which symptoms the vitals show at their end."""
 
+from watchkeeper.analysis.series import Red
 from watchkeeper.analysis.symptoms import (
     Sensitivity,
     Stretch,
     Symptom,
+    error_symptom,
     request_symptoms,
     resource_symptom,
     silence_symptom,
@@ -22,6 +24,7 @@ def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
         return []
     found = request_symptoms({(name,): red for name, red in vitals.services.items()}, at, how)
     found += [s for s in request_symptoms(vitals.operations, at, how) if (s.service, s.measure) not in _seen(found)]
+    found += _felt_by_callers(vitals, at, how, _seen(found))
     for name, presence in vitals.presence.items():
         silent = silence_symptom(name, presence, vitals.grid, how)
         if silent is not None:
@@ -31,6 +34,16 @@ def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
         if exhausted is not None:
             found.append(exhausted)
     return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
+
+
+def _felt_by_callers(vitals: Vitals, at: Stretch, how: Sensitivity, known: set[tuple[str, str]]) -> list[Symptom]:
+    """Callees whose callers see more failures, though the callee itself may have nothing to report any more."""
+    by_callee: dict[tuple[str, ...], Red] = {}
+    for (_, callee, _), red in vitals.calls.items():
+        before = by_callee.get((callee,))
+        by_callee[callee,] = red if before is None else before.with_counts_of(red)
+    tests = (error_symptom(key, red, at, how, len(by_callee)) for key, red in by_callee.items())
+    return [s for s in tests if s is not None and (s.service, s.measure) not in known]
 
 
 def _seen(symptoms: list[Symptom]) -> set[tuple[str, str]]:
