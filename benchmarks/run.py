@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import ingest, queries
+from benchmarks import diagnosis, ingest, queries
 
 Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 PARTS: dict[str, Callable[[], list[Section]]] = {
     "ingest": lambda: [ingest.section()],
     "queries": queries.sections,
+    "diagnosis": lambda: [diagnosis.section()],
 }
 """Parts by name. Each is kept between its markers, so that a part measured again leaves the others as they are."""
 
