@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
+from watchkeeper.diagnosis.blame import parts_of
 from watchkeeper.diagnosis.conclude import Seen, conclude, no_telemetry, nothing_wrong
 from watchkeeper.diagnosis.suspects import suspects_of
 from watchkeeper.diagnosis.timing import timing_of
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, Signal, Window
 from watchkeeper.evidence.details import take_details
 from watchkeeper.evidence.ledger import Ledger
+from watchkeeper.evidence.summary import keep_summaries
 from watchkeeper.evidence.symptoms import symptoms_of
 from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.intake.incidents import open_incident
@@ -87,5 +89,6 @@ def _explain(
     timing = timing_of(vitals, symptoms)
     say(f"It began at {timing.onset.at:%H:%M:%S %Z} ± {timing.onset.uncertainty_seconds:.0f} s; looking inside …")
     details = take_details(sources, vitals.grid, timing.usual, timing.incident, ledger)
+    keep_summaries(ledger, vitals, details, parts_of(vitals, timing))
     suspects = suspects_of(vitals, details, timing, symptoms)
     return conclude(Seen(vitals, details, timing, symptoms, ledger.gaps), suspects, now, cost())

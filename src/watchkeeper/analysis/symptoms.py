@@ -36,7 +36,7 @@ class Sensitivity:
     tail_demand: float = 2.0
     """By how much more a percentile of few requests must rise than a mean, and of how many more requests."""
     silence_seconds: float = 25.0
-    cpu_share: float = 0.6
+    cpu_share: float = 0.5
     memory_share: float = 0.15
     memory_bytes: float = 30e6
 

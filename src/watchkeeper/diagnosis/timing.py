@@ -57,9 +57,16 @@ def timing_of(vitals: Vitals, symptoms: list[Symptom]) -> Timing:
     return Timing(
         onset=_began(grid, first),
         services=services,
-        usual=Window(start=grid.start, end=grid.time_of(max(3.0, split - guard))),
+        usual=_usual(vitals, split - guard),
         incident=Window(start=grid.time_of(split), end=grid.time_of(grid.size)),
     )
+
+
+def _usual(vitals: Vitals, end: float) -> Window:
+    """From the first step in which anything reported to `end`, at least three steps."""
+    reported = [int(np.flatnonzero(rows)[0]) for rows in vitals.presence.values() if rows.any()]
+    first = min([*reported, max(0, int(end) - 3)])
+    return Window(start=vitals.grid.time_of(first), end=vitals.grid.time_of(max(first + 3.0, end)))
 
 
 def _service_onset(vitals: Vitals, service: str, symptoms: Iterable[Symptom]) -> Onset | None:

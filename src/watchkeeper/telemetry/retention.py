@@ -34,8 +34,8 @@ class Size:
 
 def size_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Size:
     """How large the store is, and how much of it is free to be written over."""
-    row = connection.execute("SELECT block_size, used_blocks, free_blocks FROM pragma_database_size()").fetchone()
-    block, used, unused = row if row else (0, 0, 0)
+    query = "SELECT block_size, used_blocks, free_blocks FROM pragma_database_size()"
+    [(block, used, unused)] = connection.execute(query).fetchall()
     log = Path(f"{path}.wal")
     return Size(used * block, unused * block, log.stat().st_size if log.exists() else 0)
 
