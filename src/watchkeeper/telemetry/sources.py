@@ -98,13 +98,17 @@ class LogQuery(Query):
     minimum_severity: int = 0
     """OpenTelemetry's severity number: 9 info, 13 warn, 17 error; records without one count as 0."""
     contains: str | None = None
+    """A part of the body, in the same letters, upper and lower case apart."""
     trace_ids: tuple[str, ...] = ()
     attributes: tuple[AttributeFilter, ...] = ()
     limit: int = Field(default=DEFAULT_LIMIT, gt=0)
 
 
 class LogCountQuery(Query):
-    """How many records per step. Columns: time, service_name, severity (`debug|info|warn|error`), records."""
+    """How many records per step. Columns: time, service_name, severity (`debug|info|warn|error`), records.
+
+    A record without a severity number is judged by its severity text, and is `info` without either.
+    """
 
     step_seconds: float = Field(default=10.0, gt=0)
 
@@ -142,7 +146,9 @@ class CallQuery(Query):
     callee_mean_ms (as the callee saw it, null where it did not report).
 
     Where nothing answered, the callee is `peer.service`, else `server.address`, else `db.system.name` (or
-    `db.system`), with the namespace of the database appended where it is known; else the row is left out.
+    `db.system`), with `/` and the namespace of the database (`db.namespace`, `db.name`) appended where it is known, as
+    in `postgresql/orders`; else the row is left out. A span of another service under a span that is no client's is a
+    call too: its operation, errors and durations are then those of the callee's span.
     """
 
     step_seconds: float = Field(default=10.0, gt=0)
