@@ -74,6 +74,7 @@ def _in_memory() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET GLOBAL preserve_insertion_order = false")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

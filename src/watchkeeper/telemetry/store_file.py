@@ -75,6 +75,8 @@ def _connect(path: Path, memory_bytes: int) -> Connection:
     }
     for name, value in settings.items():
         connection.execute(f"SET GLOBAL {name} = {value}")
+    # A connection of its own setting, unlike the others; cursors have none. It would draw on stdout.
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 
