@@ -20,6 +20,7 @@ from watchkeeper.telemetry.recording import open_recording
 from watchkeeper.telemetry.remote import Remote
 from watchkeeper.telemetry.sources import ExtentQuery, Sources
 from watchkeeper.telemetry.store import Store
+from watchkeeper.watch.detection import watch_over
 
 DEMO = library.HOME / "evals" / "incidents" / "bad-deploy-checkout" / "telemetry"
 DEMO_SERVICE = "checkout"
@@ -142,8 +143,19 @@ def diagnose_demo(settings: Settings, say: Say) -> CaseFile:
         )
     say(f"A recorded incident of a small shop: {DEMO.parent.name}")
     with open_sources(settings, DEMO) as sources:
-        signal = Signal(kind="question", at=latest(sources), service=DEMO_SERVICE)
+        say("The standing watch looks at it every five seconds …")
+        signal = _first_alarm(settings, sources)
+        say(f"Noticed at {signal.at:%H:%M:%S %Z}: {signal.text}")
         return diagnose(settings, signal, sources, say, is_recording=True)
+
+
+def _first_alarm(settings: Settings, sources: Sources) -> Signal:
+    """What the watch raises first in a recording; where it raises nothing, a question about its end."""
+    how, ends = scan_of(settings), latest(sources)
+    begins = min(time for time in sources.extent(ExtentQuery()).rows["first"].to_pylist() if time)
+    looks = watch_over(sources, begins, ends, lookback_seconds=how.lookback_seconds, lag_seconds=how.lag_seconds)
+    first = next((signals[0] for _, signals in looks if signals), None)
+    return first or Signal(kind="question", at=ends, service=DEMO_SERVICE)
 
 
 def latest(sources: Sources) -> datetime:

@@ -87,4 +87,4 @@ def test_one_slow_service_among_many_is_no_common_slowdown():
 def test_a_caller_that_waits_is_not_slow_itself():
     services = {name: red(110, 310) for name in "abcd"}
     calls = {(name, "db", "q"): red(100, 300) for name in "abcd"}
-    assert common_slowdown(services, calls, PARTS) == pytest.approx(1.0, abs=0.6)
+    assert common_slowdown(services, calls, PARTS) == pytest.approx(1.0)

@@ -67,20 +67,24 @@ def error_excess(red: Red, parts: Parts) -> float:
 
 
 def common_slowdown(services: Mapping[str, Red], calls: Mapping[Key, Red], parts: Parts, least: int = 4) -> float:
-    """The median over services of how much longer their own work takes, calls taken off; at least 1.
+    """By how much three quarters of all components became slower at least, in their own work; at least 1.
 
-    1 where fewer than `least` services can be compared: then nobody can tell one culprit from all.
+    Components are services, calls taken off, and callees that report nothing themselves. 1 where fewer than `least`
+    can be compared: then nobody can tell one culprit from all.
     """
     ratios = []
     for name, red in services.items():
         before, after = (_own_mean(name, red, calls, part) for part in (parts.usual, parts.incident))
-        if before > 0 and np.isfinite(after):
-            ratios.append(after / before)
-    return max(1.0, float(np.median(ratios))) if len(ratios) >= least else 1.0
+        ratios.append(after / before if before > 0 else float("nan"))
+    for (_, callee, _), red in calls.items():
+        if callee not in services:
+            ratios.append(red.mean_over(parts.incident) / red.mean_over(parts.usual))
+    known = [ratio for ratio in ratios if np.isfinite(ratio)]
+    return max(1.0, float(np.quantile(known, 0.25))) if len(known) >= least else 1.0
 
 
 def _own_mean(name: str, red: Red, calls: Mapping[Key, Red], part: slice) -> float:
-    """Mean duration of a service's requests without its calls, ms; at least a twentieth of the whole."""
+    """Mean duration of a service's requests without its calls, ms; at least a fiftieth of the whole."""
     requests = red.total(part)[0]
     if requests == 0:
         return float("nan")
@@ -90,7 +94,7 @@ def _own_mean(name: str, red: Red, calls: Mapping[Key, Red], part: slice) -> flo
         if caller == name
     )
     mean = red.mean_over(part)
-    return max(mean - waiting / requests, 0.05 * mean)
+    return max(mean - waiting / requests, 0.02 * mean)
 
 
 def excess_of(red: Mapping[Key, Red], calls: Mapping[Key, Red], parts: Parts, *, errors: bool) -> Excess:

@@ -10,16 +10,17 @@ from watchkeeper.analysis.excess import (
     blame,
     common_slowdown,
     excess_of,
-    latency_excess,
     targets_of,
 )
 from watchkeeper.analysis.series import Key, Red
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.timing import Timing
+from watchkeeper.diagnosis.waiting import without_induced_waiting
 from watchkeeper.evidence.vitals import Vitals
 
 LINK_SHARE = 0.6
 """Share of a callee's blame that must arise on the way to it before the way itself is blamed."""
+LINK_REQUESTS = 5
 
 
 @dataclass
@@ -42,14 +43,17 @@ def parts_of(vitals: Vitals, timing: Timing) -> Parts:
 
 def shares_of(vitals: Vitals, timing: Timing, symptoms: list[Symptom]) -> dict[str, Share]:
     """Every component's share of the blame for errors and for latency."""
-    parts = parts_of(vitals, timing)
+    parts, showing = parts_of(vitals, timing), {s.service for s in symptoms}
     out: dict[str, Share] = {}
     for is_errors in (True, False):
         excess = excess_of(vitals.operations, vitals.calls, parts, errors=is_errors)
+        if not is_errors:
+            excess = without_induced_waiting(excess, vitals, parts)
         found = blame(excess, _targets(vitals, excess, symptoms, is_errors=is_errors))
         singled_out = 1.0 if is_errors else _singled_out(vitals, parts, excess)
         for component, amount in found.own.items():
-            for owner, waits_for, share in _owners(vitals, parts, found, component, amount, is_errors=is_errors):
+            owners = _owners(vitals, parts, found, component, amount, showing, is_errors=is_errors)
+            for owner, waits_for, share in owners:
                 _add(out.setdefault(owner, Share()), waits_for, share * singled_out, is_errors=is_errors)
     return out
 
@@ -87,13 +91,20 @@ def reachable(node: str, edges: set[tuple[str, str]]) -> set[str]:
 
 
 def _owners(
-    vitals: Vitals, parts: Parts, found: Blame, component: str, amount: float, *, is_errors: bool
+    vitals: Vitals,
+    parts: Parts,
+    found: Blame,
+    component: str,
+    amount: float,
+    showing: set[str],
+    *,
+    is_errors: bool,
 ) -> list[tuple[str, str | None, float]]:
     """Who stands for a component's share: itself, or those who call it where it is not ours to look into."""
     sources = found.through.get(component, {})
     if component in vitals.uninstrumented and component not in vitals.presence:
         return [(caller, component, share) for caller, share in sources.items()]
-    if not is_errors and sources:
+    if not is_errors and sources and component not in showing:
         guilty = _slow_links(vitals, parts, component)
         if guilty:
             return [(c, component if c in guilty else None, x) for c, x in _redirect(sources, guilty, component)]
@@ -105,26 +116,30 @@ def _redirect(sources: Mapping[str, float], guilty: set[str], component: str) ->
 
 
 def _slow_links(vitals: Vitals, parts: Parts, callee: str) -> set[str]:
-    """Callers whose calls to this callee are slow on the way, while the callee itself answers as usual.
+    """Callers whose calls to this callee became slow on the way, while the callee itself answers as usual.
 
-    Empty where the callee is slow itself, or where several callers all see it slow: then it is the callee, or what
-    stands right before it.
+    Empty where the callee is slow itself, or where several callers all see it slow: then it is the callee, or the
+    queue right before it.
     """
-    seen, own = _edge_excess(vitals.calls, parts, callee), _edge_excess(vitals.answered, parts, callee)
-    total = sum(seen.values())
-    if total <= 0 or sum(own.values()) > (1 - LINK_SHARE) * total:
+    seen, own = _gains(vitals.calls, parts, callee), _gains(vitals.answered, parts, callee)
+    on_the_way = {caller: gain - own.get(caller, 0.0) for caller, gain in seen.items()}
+    worst = max(on_the_way.values(), default=0.0)
+    if worst <= 0 or worst < LINK_SHARE * max(seen.values()):
         return set()
-    slow = {caller for caller, x in seen.items() if x - own.get(caller, 0.0) > 0.1 * total}
-    callers = {caller for (caller, k, _) in vitals.calls if k == callee}
-    return slow if len(slow) == 1 or slow != callers else set()
+    slow = {caller for caller, gain in on_the_way.items() if gain >= worst / 3}
+    return slow if len(on_the_way) == 1 or slow != set(on_the_way) else set()
 
 
-def _edge_excess(calls: Mapping[Key, Red], parts: Parts, callee: str) -> dict[str, float]:
-    out: dict[str, float] = {}
+def _gains(calls: Mapping[Key, Red], parts: Parts, callee: str) -> dict[str, float]:
+    """By how much a call to the callee became slower for each caller that still calls it often enough, in ms."""
+    totals: dict[str, list[float]] = {}
     for (caller, k, _), red in calls.items():
-        if k == callee:
-            out[caller] = out.get(caller, 0.0) + latency_excess(red, parts)
-    return out
+        requests, before, now = red.total(parts.incident)[0], red.mean_over(parts.usual), red.mean_over(parts.incident)
+        if k == callee and requests > 0 and before == before:
+            sums = totals.setdefault(caller, [0.0, 0.0])
+            sums[0] += requests * (now - before * parts.slowdown)
+            sums[1] += requests
+    return {caller: work / requests for caller, (work, requests) in totals.items() if requests >= LINK_REQUESTS}
 
 
 def _add(share: Share, waits_for: str | None, amount: float, *, is_errors: bool) -> None:

@@ -19,6 +19,7 @@ UNKNOWN = 0.15
 SURE = 0.45
 """The least probability of the first hypothesis that is stated as a diagnosis."""
 HYPOTHESES = 5
+WORTH_TELLING = 0.02
 SHARED_SLOWDOWN = 1.5
 """How much slower the median service must be before an inconclusive diagnosis points at what all share."""
 
@@ -37,7 +38,7 @@ class Seen:
 def conclude(seen: Seen, suspects: Sequence[Suspect], at: datetime, cost: Cost) -> Diagnosis:
     """Rank the suspects; inconclusive where the first is not probable enough."""
     total = sum(s.score for s in suspects) + UNKNOWN
-    ranked = [(s, s.score / total) for s in suspects[:HYPOTHESES] if s.claims]
+    ranked = [(s, s.score / total) for s in suspects[:HYPOTHESES] if s.claims and s.score / total >= WORTH_TELLING]
     hypotheses = tuple(_hypothesis(s, p, seen) for s, p in ranked)
     scope = Scope(
         since=seen.timing.onset.at,

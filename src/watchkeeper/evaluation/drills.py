@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from watchkeeper import __version__
@@ -15,9 +15,8 @@ from watchkeeper.lab.truth import Truth
 from watchkeeper.pipeline import Scan, diagnose
 from watchkeeper.telemetry.recording import open_recording
 from watchkeeper.telemetry.sources import Sources
-from watchkeeper.watch.detection import detect
+from watchkeeper.watch.detection import EVERY_SECONDS, watch_over
 
-EVERY_SECONDS = 5.0
 DETECTION_SECONDS = 60.0
 LEAK_DETECTION_SECONDS = 300.0
 
@@ -76,29 +75,19 @@ def score(folder: Path, scan: Scan | None = None) -> tuple[Row, CaseFile | None]
 
 def replay_watch(sources: Sources, truth: Truth, how: Scan) -> Watched:
     """Look every few seconds, as the standing watch does, until something is found after the symptom's onset."""
-    false_alarms, at = 0, truth.begins + timedelta(seconds=EVERY_SECONDS)
-    while at <= truth.ends:
-        signals = detect(
-            sources, at, lookback_seconds=how.lookback_seconds, lag_seconds=how.lag_seconds, sensitivity=how.sensitivity
-        )
+    false_alarms = 0
+    for at, signals in watch_over(
+        sources,
+        truth.begins + timedelta(seconds=EVERY_SECONDS),
+        truth.ends,
+        lookback_seconds=how.lookback_seconds,
+        lag_seconds=how.lag_seconds,
+        sensitivity=how.sensitivity,
+    ):
         if signals and (truth.symptom_onset is None or at >= truth.symptom_onset):
             return Watched(signals[0], false_alarms)
         false_alarms += bool(signals)
-        at += timedelta(seconds=EVERY_SECONDS)
     return Watched(None, false_alarms)
-
-
-def first_alarm(sources: Sources, begins: datetime, ends: datetime, how: Scan) -> Signal | None:
-    """The first thing that the watch raises between two moments, or None."""
-    at = begins
-    while at <= ends:
-        signals = detect(
-            sources, at, lookback_seconds=how.lookback_seconds, lag_seconds=how.lag_seconds, sensitivity=how.sensitivity
-        )
-        if signals:
-            return signals[0]
-        at += timedelta(seconds=EVERY_SECONDS)
-    return None
 
 
 def append_rows(rows: Iterable[Row], path: Path) -> None:

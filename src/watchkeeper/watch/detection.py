@@ -1,5 +1,6 @@
 """One look at the present: symptoms of any service, as signals."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
@@ -12,6 +13,7 @@ from watchkeeper.telemetry.sources import Sources
 LAG_SECONDS = 5.0
 """How long telemetry may be under way: what is younger is not looked at yet."""
 LOOKBACK_SECONDS = 1800.0
+EVERY_SECONDS = 5.0
 
 
 def detect(
@@ -27,6 +29,25 @@ def detect(
     window = Window(start=end - timedelta(seconds=lookback_seconds), end=end)
     vitals = take_vitals(sources, window, Ledger())
     return tuple(signal_of(symptom, at) for symptom in symptoms_of(vitals, sensitivity or Sensitivity()))
+
+
+def watch_over(
+    sources: Sources,
+    begins: datetime,
+    ends: datetime,
+    *,
+    lookback_seconds: float = LOOKBACK_SECONDS,
+    lag_seconds: float = LAG_SECONDS,
+    sensitivity: Sensitivity | None = None,
+) -> Iterator[tuple[datetime, tuple[Signal, ...]]]:
+    """Look every few seconds between two moments, as the standing watch does; each moment with what it raised."""
+    at = begins
+    while at <= ends:
+        yield (
+            at,
+            detect(sources, at, lookback_seconds=lookback_seconds, lag_seconds=lag_seconds, sensitivity=sensitivity),
+        )
+        at += timedelta(seconds=EVERY_SECONDS)
 
 
 def signal_of(symptom: Symptom, at: datetime) -> Signal:
