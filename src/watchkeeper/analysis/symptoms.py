@@ -30,6 +30,9 @@ class Sensitivity:
     """Divided by the number of series looked at."""
     error_share: float = 0.02
     errors: int = 5
+    past_requests: int = 30
+    """Requests that a comparison of shares needs in the past; with fewer only a large share is a symptom."""
+    error_share_without_past: float = 0.5
     latency_ratio: float = 1.5
     latency_ms: float = 10.0
     requests: int = 10
@@ -83,6 +86,8 @@ def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity,
     if requests == 0 or errors < how.errors or red.total(at.last)[1] == 0:
         return None
     share, expected = errors / requests, past_errors / past_requests if past_requests else 0.0
+    if past_requests < how.past_requests and share < how.error_share_without_past:
+        return None
     p = ratio_rise(errors, requests, past_errors, past_requests)
     if share < max(how.error_share, 3 * expected) or p > how.significance / series:
         return None

@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 
 app.command("series")(series.run_series)
+app.command("score")(series.score_recorded)
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""`watchkeeper drill series`: many drills, each scored, each a line of a file that goes on another day."""
+"""`watchkeeper drill series` and `score`: many drills, each scored, each a line of a file that goes on another day."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +37,31 @@ def run_series(
             say(f"{len(rows) + 1}/{count}  {row.run}: {_outcome(row)}")
             rows.append(row)
     typer.echo(summary(rows, count))
+
+
+def score_recorded(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Recorded drills, or folders of them.")],
+    results: Annotated[Path | None, typer.Option(metavar="FILE", help="A file that the lines are added to.")] = None,
+) -> None:
+    """Score drills that were recorded before.
+
+    Exits 2 where a folder holds no recorded drill.
+    """
+    from watchkeeper.cli.drill import needs_the_lab
+    from watchkeeper.cli.screen import say
+
+    with needs_the_lab():
+        from watchkeeper.evaluation import drills, recording
+
+    found = recording.recorded_in(folders)
+    rows: list[Row] = []
+    for folder in found:
+        row, _ = drills.score(folder)
+        say(f"{len(rows) + 1}/{len(found)}  {row.run}: {_outcome(row)}")
+        rows.append(row)
+    if results is not None:
+        drills.append_rows(rows, results)
+    typer.echo(summary(rows, len(found)))
 
 
 def _outcome(row: "Row") -> str:

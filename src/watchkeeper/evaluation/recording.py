@@ -1,12 +1,13 @@
 """Drills recorded: the lab runs against a server and store of its own, and what arrived is kept as Parquet."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
 from watchkeeper.domain import Window
+from watchkeeper.errors import ConfigError
 from watchkeeper.lab import drills
 from watchkeeper.lab.truth import KINDS, DrillKind, Truth
 from watchkeeper.server.running import running_server
@@ -47,6 +48,19 @@ def record_series(
                 say(f"{name_of(runs[done])} failed: {failure}")
             else:
                 yield folder / name_of(runs[done])
+
+
+def recorded_in(folders: Iterable[Path]) -> list[Path]:
+    """The recorded drills that these folders are, or hold; raises ConfigError for a folder without any."""
+    found: list[Path] = []
+    for folder in folders:
+        inside = [folder] if (folder / TRUTH).is_file() else sorted(path.parent for path in folder.glob(f"*/{TRUTH}"))
+        if not inside:
+            raise ConfigError(
+                f"{folder} holds no recorded drill: expected {TRUTH} beside {TELEMETRY}/, here or one below"
+            )
+        found += inside
+    return found
 
 
 def name_of(drill: drills.Drill) -> str:
