@@ -75,6 +75,7 @@ def test_a_deploy_after_the_onset_is_cleared():
 def test_a_service_that_stops_reporting_is_silent_and_not_healthy():
     found = diagnosis_of(Shop(silent=("checkout",)))
     assert (found.hypotheses[0].component, found.hypotheses[0].kind) == ("checkout", "silence")
+    assert "still answers its callers" in found.headline
 
 
 def test_two_different_faults_have_different_headlines():

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from watchkeeper.analysis.resources import Usage, kind_of, steady_growth
 from watchkeeper.analysis.series import Grid, Red
@@ -40,7 +41,7 @@ def test_a_hiccup_that_is_over_is_none():
 def test_errors_are_a_symptom():
     (found,) = request_symptoms({("cart",): red(errors=3)}, AT, HOW)
     assert found.measure == "error ratio"
-    assert found.observed == 0.1
+    assert found.observed == pytest.approx(18 / 240)
 
 
 def test_errors_that_were_always_there_are_none():

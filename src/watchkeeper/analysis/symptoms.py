@@ -21,7 +21,7 @@ Measure = Literal["error ratio", "mean latency", "p95 latency", "silence", "traf
 class Sensitivity:
     """How much of a change is a symptom. Seconds, shares and ratios; p-values before correction for many series."""
 
-    recent_seconds: float = 30.0
+    recent_seconds: float = 40.0
     guard_seconds: float = 10.0
     """Steps just before the recent stretch that count neither as recent nor as the past."""
     past_seconds: float = 60.0
@@ -34,7 +34,12 @@ class Sensitivity:
     """Requests that a comparison of shares needs in the past; with fewer only a large share is a symptom."""
     error_share_without_past: float = 0.5
     latency_ratio: float = 1.5
-    latency_ms: float = 10.0
+    latency_ms: float = 20.0
+    steep_ratio: float = 3.0
+    steep_ms: float = 5.0
+    """A rise by this multiple matters from fewer milliseconds on."""
+    shared_slowdown: float = 2.0
+    """From here on a slowdown of everything together is a symptom too."""
     requests: int = 10
     tail_demand: float = 2.0
     """By how much more a percentile of few requests must rise than a mean, and of how many more requests."""
@@ -94,22 +99,39 @@ def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity,
     return _symptom(key, "error ratio", share, expected, p)
 
 
-def latency_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity, series: int) -> Symptom | None:
-    """Whether requests take longer, in the mean or in the 95th percentile."""
+def latency_symptom(
+    key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity, series: int, slowdown: float = 1.0
+) -> Symptom | None:
+    """Whether requests take longer, in the mean or in the 95th percentile, than everything else does (`slowdown`)."""
     requests = red.total(at.recent)[0]
-    for measure, values, demand in (("mean latency", red.mean_ms, 1.0), ("p95 latency", red.p95_ms, how.tail_demand)):
-        expected, _ = location_scale(values[at.past])
-        observed, _ = location_scale(values[at.recent])
-        latest, _ = location_scale(values[at.last])
-        ratio, gain = 1 + demand * (how.latency_ratio - 1), demand * how.latency_ms
-        material = observed >= ratio * expected and observed - expected >= gain
-        lasting = latest >= (1 + 0.6 * (ratio - 1)) * expected and latest - expected >= 0.6 * gain
-        if requests < demand * how.requests or not (material and lasting):
+    measures: tuple[tuple[Measure, Floats, float], ...] = (
+        ("mean latency", red.mean_ms, 1.0),
+        ("p95 latency", red.p95_ms, how.tail_demand),
+    )
+    for measure, values, demand in measures:
+        if requests < demand * how.requests or not _is_slower(values, at, how, demand, slowdown):
             continue
         p = rank_shift(values[at.recent], values[at.past])
         if p <= how.significance / series:
-            return _symptom(key, measure, observed, expected, p)  # type: ignore[arg-type]
+            expected, observed = (location_scale(values[part])[0] for part in (at.past, at.recent))
+            return _symptom(key, measure, observed, expected, p)
     return None
+
+
+def _is_slower(values: Floats, at: Stretch, how: Sensitivity, demand: float, slowdown: float) -> bool:
+    """Whether durations rose by enough to matter, much in ms or very much as a multiple, and still do."""
+    expected, observed, latest = (location_scale(values[part])[0] for part in (at.past, at.recent, at.last))
+    steady = min(latest, _lower_quartile(values[at.recent]))
+    for ratio, gain_ms in ((how.latency_ratio, how.latency_ms), (how.steep_ratio, how.steep_ms)):
+        rise = max((slowdown * (1 + demand * (ratio - 1)) - 1) * expected, demand * gain_ms)
+        if observed - expected >= rise and steady - expected >= 0.6 * rise:
+            return True
+    return False
+
+
+def _lower_quartile(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, 0.25)) if known.size else float("nan")
 
 
 def silence_symptom(service: str, presence: Floats, grid: Grid, how: Sensitivity) -> Symptom | None:
@@ -149,14 +171,21 @@ def resource_symptom(service: str, kind: ResourceKind, usage: Usage, at: Stretch
     return None
 
 
-def request_symptoms(red: Mapping[tuple[str, ...], Red], at: Stretch, how: Sensitivity) -> list[Symptom]:
-    """Errors and slowness over all keys (service, or service and operation), the weightiest first."""
+def request_symptoms(
+    red: Mapping[tuple[str, ...], Red], at: Stretch, how: Sensitivity, slowdown: float = 1.0
+) -> list[Symptom]:
+    """Errors and slowness over all keys (service, or service and operation), the weightiest first.
+
+    A `slowdown` that everything shares is taken off while it is small: a busy host is no incident of a service.
+    """
+    shared = slowdown if slowdown < how.shared_slowdown else 1.0
     found: list[Symptom] = []
     for key, values in red.items():
-        for test in (error_symptom, latency_symptom):
-            symptom = test(key, values, at, how, max(1, len(red)))
-            if symptom is not None:
-                found.append(symptom)
+        tests = (
+            error_symptom(key, values, at, how, max(1, len(red))),
+            latency_symptom(key, values, at, how, max(1, len(red)), shared),
+        )
+        found += [symptom for symptom in tests if symptom is not None]
     return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
 
 

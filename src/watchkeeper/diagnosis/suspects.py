@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from watchkeeper.analysis.lognews import ERROR, WARN
+from watchkeeper.analysis.resources import ResourceKind
+from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.blame import Share, parts_of, shares_of
 from watchkeeper.diagnosis.releases import Trial, try_change
@@ -22,6 +24,10 @@ WEIGHTS = {
     "logs": 0.1,
 }
 """What each kind of evidence adds to a score, by judgement; blame counts in proportion to its share."""
+BLAMED = 0.2
+"""Share of the blame from which a component's resources are looked at more closely."""
+RISES: dict[ResourceKind, float] = {"cpu": 0.15, "pool": 1.0}
+"""The least rise that says something: a share of a core, requests that wait."""
 FAINT = 0.2
 """What blame without a symptom of its unit counts."""
 
@@ -39,6 +45,8 @@ class Suspect:
     against: list[Claim] = field(default_factory=list)
     trial: Trial | None = None
     """The change that is blamed, or the last one that was cleared."""
+    callers: tuple[int, int] = (0, 0)
+    """Calls to it in the incident as its callers saw them, and how many of these failed."""
     surge: float = 1.0
     """Requests a second in the incident, as a multiple of the usual."""
 
@@ -71,10 +79,12 @@ def suspects_of(vitals: Vitals, details: Details, timing: Timing, symptoms: list
     found: dict[str, Suspect] = {}
     _add_blame(found, vitals, timing, symptoms)
     _add_symptoms(found, vitals, symptoms)
+    _add_resources(found, vitals, timing)
     _add_restarts(found, vitals, details, timing)
     _add_logs(found, details)
     for suspect in found.values():
         suspect.surge = _surge(vitals, timing, suspect.component)
+        suspect.callers = _seen_by_callers(vitals, timing, suspect.component)
         _try_changes(suspect, vitals, details, timing)
     return sorted((s for s in found.values() if s.score > 0), key=lambda s: (-s.score, s.component))
 
@@ -111,6 +121,20 @@ def _add_symptoms(found: dict[str, Suspect], vitals: Vitals, symptoms: list[Symp
             evidence = vitals.evidence["logs"]
             _speak(suspect, "silence")
         suspect.claims.append(Claim(text=say_symptom(symptom), evidence=evidence))
+
+
+def _add_resources(found: dict[str, Suspect], vitals: Vitals, timing: Timing) -> None:
+    """Of those that carry blame: resources that rose with it, though not so far as to raise an alarm by themselves."""
+    parts = parts_of(vitals, timing)
+    for (service, kind), usage in sorted(vitals.resources.items()):
+        suspect = found.get(service)
+        if suspect is None or max(suspect.share.latency, suspect.share.errors) < BLAMED or kind not in RISES:
+            continue
+        before, now = (location_scale(usage.values[part])[0] for part in (parts.usual, parts.incident))
+        if now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
+            _speak(suspect, kind)
+            text = f"{usage.metric} of {service} rose with it: {now:.2g}, usually {before:.2g}"
+            suspect.claims.append(Claim(text=text, evidence=vitals.evidence["resources"]))
 
 
 def _speak(suspect: Suspect, trait: str) -> None:
@@ -177,6 +201,12 @@ def _surge(vitals: Vitals, timing: Timing, component: str) -> float:
     known = red.requests[parts.usual]
     usual = float(known[known > 0].mean()) if (known > 0).any() else 0.0
     return red.total(parts.incident)[0] / max(1, seconds[1]) / usual if usual > 0 else 1.0
+
+
+def _seen_by_callers(vitals: Vitals, timing: Timing, component: str) -> tuple[int, int]:
+    part = parts_of(vitals, timing).incident
+    totals = [red.total(part) for (_, callee, _), red in vitals.calls.items() if callee == component]
+    return int(sum(requests for requests, _ in totals)), int(sum(errors for _, errors in totals))
 
 
 def _try_changes(suspect: Suspect, vitals: Vitals, details: Details, timing: Timing) -> None:

@@ -36,7 +36,7 @@ def why(suspect: Suspect) -> str:
     if suspect.kind == "bad-change" and suspect.trial is not None:
         return f"{describe(suspect.trial.change)} did it"
     texts: dict[FaultKind, str] = {
-        "silence": f"{name} stopped reporting; whether it still answers only its callers can tell",
+        "silence": f"{name} stopped reporting{_as_callers_see(suspect)}",
         "crash": f"{name} crashes and is started again",
         "pool-exhaustion": f"requests queue for connections in {name}{surge}",
         "memory": f"memory of {name} grows without end",
@@ -48,6 +48,16 @@ def why(suspect: Suspect) -> str:
     return texts.get(suspect.kind, f"it begins in {name}")
 
 
+def _as_callers_see(suspect: Suspect) -> str:
+    """What tells a service that is down from one that only went quiet."""
+    calls, failed = suspect.callers
+    if calls == 0:
+        return "; nobody called it since, so whether it still answers is not known"
+    if failed <= calls / 2:
+        return f" but still answers its callers ({calls} calls since, {failed} failed)"
+    return f" and its callers get no answer ({failed} of {calls} calls failed since)"
+
+
 def fix(suspect: Suspect, details: Details) -> str:
     """What to do first; names the change, query, input or dependency, or says that it is generic."""
     if suspect.kind == "bad-change" and suspect.trial is not None:
@@ -57,7 +67,7 @@ def fix(suspect: Suspect, details: Details) -> str:
         return f"{way}{_because(suspect, details)}."
     name = suspect.component
     texts: dict[FaultKind, str] = {
-        "silence": f"Check the exporter and collector of {name} before restarting anything: it may be serving well.",
+        "silence": _fix_silence(suspect),
         "crash": f"Read the last lines of {name} before each exit{_because(suspect, details)}; no deploy explains it.",
         "pool-exhaustion": f"Raise the connection pool of {name}, or shed load until the surge is over.",
         "memory": f"Restart {name} to buy time and take a heap profile first; no limit was reached yet.",
@@ -65,6 +75,15 @@ def fix(suspect: Suspect, details: Details) -> str:
         "slow-dependency": f"Look at {suspect.dependency}; a time-out or breaker in {name} limits the damage.",
     }
     return texts.get(suspect.kind, f"Generic: start with the traces of {name}{_because(suspect, details)}.")
+
+
+def _fix_silence(suspect: Suspect) -> str:
+    calls, failed = suspect.callers
+    if calls and failed > calls / 2:
+        return f"Bring {suspect.component} back: it neither reports nor answers."
+    return (
+        f"Check the exporter and collector of {suspect.component} before restarting anything: it may be serving well."
+    )
 
 
 def _because(suspect: Suspect, details: Details) -> str:

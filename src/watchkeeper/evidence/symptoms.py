@@ -1,5 +1,6 @@
 """Which symptoms the vitals show at their end."""
 
+from watchkeeper.analysis.excess import Parts, common_slowdown
 from watchkeeper.analysis.series import Red
 from watchkeeper.analysis.symptoms import (
     Sensitivity,
@@ -22,8 +23,11 @@ def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
     at = Stretch.at_end(vitals.grid, how)
     if at is None:
         return []
-    found = request_symptoms({(name,): red for name, red in vitals.services.items()}, at, how)
-    found += [s for s in request_symptoms(vitals.operations, at, how) if (s.service, s.measure) not in _seen(found)]
+    slowdown = common_slowdown(vitals.services, vitals.calls, Parts(at.past, at.recent))
+    found = request_symptoms({(name,): red for name, red in vitals.services.items()}, at, how, slowdown)
+    found += [
+        s for s in request_symptoms(vitals.operations, at, how, slowdown) if (s.service, s.measure) not in _seen(found)
+    ]
     found += _felt_by_callers(vitals, at, how, _seen(found))
     for name, presence in vitals.presence.items():
         silent = silence_symptom(name, presence, vitals.grid, how)
