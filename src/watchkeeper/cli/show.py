@@ -46,7 +46,8 @@ def _summary(diagnosis: Diagnosis) -> str:
     lines.append(_field("Release", _release(diagnosis.release)))
     if diagnosis.suggested_fix:
         lines.append(_field("Fix", diagnosis.suggested_fix))
-    settling = [h.settled_by for h in diagnosis.hypotheses[:HYPOTHESES] if h.settled_by]
+    open_causes = 1 if diagnosis.status == "diagnosed" else HYPOTHESES
+    settling = [h.settled_by for h in diagnosis.hypotheses[:open_causes] if h.settled_by]
     lines += [_field("To settle", text) for text in dict.fromkeys(settling)]
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.blame import parts_of, reachable
 from watchkeeper.diagnosis.suspects import Suspect
 from watchkeeper.diagnosis.timing import Timing
-from watchkeeper.diagnosis.wording import fix, headline, say_fanout, say_input, settled_by
+from watchkeeper.diagnosis.wording import fix, headline, open_headline, say_fanout, say_input, settled_by
 from watchkeeper.domain import Affected, Claim, Cost, Diagnosis, Hypothesis, ReleaseVerdict, Scope
 from watchkeeper.evidence.details import Details
 from watchkeeper.evidence.vitals import Vitals
@@ -92,8 +92,9 @@ def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, 
         because = "there are symptoms, and nothing that was looked at explains them"
     else:
         names = " or ".join(f"{h.component} ({h.probability:.0%})" for h in hypotheses[:3])
-        because = f"no cause stands out: {names}. {hypotheses[0].settled_by or ''}".strip()
-    return _undecided(at, because, hypotheses, scope, seen.gaps, cost)
+        because = f"no cause stands out: {names}"
+    undecided = _undecided(at, because, hypotheses, scope, seen.gaps, cost)
+    return undecided.model_copy(update={"headline": open_headline(seen.symptoms, seen.timing)})
 
 
 def _undecided(

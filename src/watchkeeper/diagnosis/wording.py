@@ -18,12 +18,17 @@ def clock(moment: datetime) -> str:
 
 def headline(top: Suspect, symptoms: list[Symptom], timing: Timing) -> str:
     """One sentence: what, since when, why."""
-    return f"{_what(top, symptoms)} since {clock(timing.onset.at)}: {why(top)}."
+    return f"{_what(top.component, symptoms)} since {clock(timing.onset.at)}: {why(top)}."
 
 
-def _what(top: Suspect, symptoms: list[Symptom]) -> str:
+def open_headline(symptoms: list[Symptom], timing: Timing) -> str:
+    """One sentence where no cause can be stated: what, since when, and that the cause is open."""
+    return f"{_what(None, symptoms)} since {clock(timing.onset.at)}: inconclusive."
+
+
+def _what(cause: str | None, symptoms: list[Symptom]) -> str:
     """The weightiest symptom, of the cause itself where it has one; requests before resources."""
-    first = min(symptoms, key=lambda s: (s.measure in ("cpu", "memory", "pool"), s.service != top.component, -s.weight))
+    first = min(symptoms, key=lambda s: (s.measure in ("cpu", "memory", "pool"), s.service != cause, -s.weight))
     others = len({s.service for s in symptoms} - {first.service})
     more = f" (and {others} more service{'s' if others > 1 else ''} affected)" if others else ""
     return f"{say_symptom(first)}{more}"
