@@ -120,6 +120,27 @@ def test_a_source_that_is_down_makes_the_answer_poorer_and_is_named():
     assert any("refused" in gap for gap in latest.gaps)
 
 
+def test_nothing_found_while_a_source_is_down_is_inconclusive_and_not_healthy():
+    shop = Shop()
+    latest = case_of(shop, sources=WithoutLogs(shop.store())).latest
+    assert latest is not None
+    assert latest.status == "inconclusive"
+
+
+def test_half_a_minute_of_telemetry_is_too_little_to_call_healthy():
+    found = diagnosis_of(Shop(seconds=30))
+    assert found.status == "inconclusive"
+    assert "30 s of telemetry" in (found.inconclusive_because or "")
+
+
+def test_where_nobody_reports_any_more_no_service_is_blamed():
+    shop = Shop()
+    latest = diagnose(Signal(kind="anomaly", at=at(360)), shop.store(), now=at(365)).latest
+    assert latest is not None
+    assert latest.status == "inconclusive"
+    assert "collector" in (latest.inconclusive_because or "")
+
+
 def ranking(shop: Shop) -> list[tuple[str, float]]:
     return [(h.component, h.probability) for h in diagnosis_of(shop).hypotheses]
 

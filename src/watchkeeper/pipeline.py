@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
 from watchkeeper.diagnosis.blame import parts_of
-from watchkeeper.diagnosis.conclude import Seen, conclude, no_telemetry, nothing_wrong
+from watchkeeper.diagnosis.conclude import Seen, cannot_tell, conclude, nothing_wrong
 from watchkeeper.diagnosis.suspects import suspects_of
 from watchkeeper.diagnosis.timing import timing_of
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, Signal, Window
@@ -59,13 +59,29 @@ def diagnose(
 
     if symptoms:
         diagnosis = _explain(sources, vitals, symptoms, ledger, now, say, cost)
-    elif not vitals.names or (signal.service is not None and signal.service not in vitals.presence):
-        diagnosis = no_telemetry(now, signal.service, vitals.names, ledger.gaps, cost())
+    elif (because := _too_little(signal, vitals, ledger.gaps, how)) is not None:
+        diagnosis = cannot_tell(now, because, ledger.gaps, cost())
     else:
         diagnosis = nothing_wrong(now, vitals.names, ledger.gaps, cost())
     incident = open_incident(signal, number, window)
     done = incident.model_copy(update={"state": "diagnosed"})
     return CaseFile(incident=done, evidence=ledger.evidence, diagnoses=(diagnosis,))
+
+
+def _too_little(signal: Signal, vitals: Vitals, gaps: tuple[str, ...], how: Scan) -> str | None:
+    """Why having found nothing does not mean that nothing is wrong; None where it does."""
+    if gaps:
+        return "no symptom is to be seen in what answered, and not everything did"
+    if not vitals.names:
+        return "there is no telemetry of any service in this window"
+    if signal.service is not None and signal.service not in vitals.presence:
+        return f"there is no telemetry of {signal.service} in this window, only of {', '.join(vitals.names[:8])}"
+    needed = how.sensitivity.past_seconds + how.sensitivity.recent_seconds
+    rows = [vitals.presence[signal.service]] if signal.service else list(vitals.presence.values())
+    seconds = max(float((row > 0).sum()) for row in rows) * vitals.grid.step_seconds
+    if seconds < needed:
+        return f"there are only {seconds:.0f} s of telemetry in this window, {needed:.0f} s are needed to compare"
+    return None
 
 
 def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> list[Symptom]:

@@ -74,19 +74,17 @@ def nothing_wrong(at: datetime, looked_at: Sequence[str], gaps: tuple[str, ...],
     )
 
 
-def no_telemetry(
-    at: datetime, service: str | None, known: Sequence[str], gaps: tuple[str, ...], cost: Cost
-) -> Diagnosis:
-    """The diagnosis where there is nothing to look at: absence of telemetry is not health."""
-    because = f"there is no telemetry of {service or 'any service'} in this window"
-    if known:
-        because += f" (there is of {', '.join(known[:8])})"
+def cannot_tell(at: datetime, because: str, gaps: tuple[str, ...], cost: Cost) -> Diagnosis:
+    """The diagnosis where what can be seen is too little: absence of telemetry is not health."""
     return _undecided(at, because, (), Scope(), gaps, cost)
 
 
 def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, at: datetime, cost: Cost) -> Diagnosis:
     slowdown = parts_of(seen.vitals, seen.timing).slowdown
-    if slowdown >= SHARED_SLOWDOWN:
+    silent = {s.service for s in seen.symptoms if s.measure == "silence"}
+    if len(silent) > 1 and silent == set(seen.vitals.names):
+        because = "no service reports any more: look at the collector, the network and this store before any service"
+    elif slowdown >= SHARED_SLOWDOWN:
         because = f"everything became {slowdown:.1f} times slower together: look at the host they share"
     elif not hypotheses:
         because = "there are symptoms, and nothing that was looked at explains them"
