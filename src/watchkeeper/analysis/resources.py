@@ -38,12 +38,13 @@ def usages(buckets: pa.Table, grid: Grid) -> dict[tuple[str, ResourceKind], Usag
     """Resources by service and kind from a `MetricBucketQuery` answer: gauges and up-down sums, not counters."""
     found: dict[tuple[str, ResourceKind], Usage] = {}
     columns = ["service_name", "name", "unit", "kind", "is_monotonic"]
+    means = floats(buckets["mean"])
     for (service, metric, unit, shape, monotonic), steps, rows in groups(buckets, columns, grid):
         kind = kind_of(metric)
-        if kind is None or shape not in ("gauge", "sum") or monotonic == "True":
+        if kind is None or shape not in ("gauge", "sum") or monotonic == "true":
             continue
         values = np.full(grid.size, np.nan)
-        np.fmax.at(values, steps, floats(rows["mean"]))
+        np.fmax.at(values, steps, means[rows])
         known = found.get((service, kind))
         if known is None or np.nanmax(values) > np.nanmax(known.values):
             found[service, kind] = Usage(metric, unit, values)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from watchkeeper.domain import Window
 
 Floats = NDArray[np.float64]
+Steps = NDArray[np.int64]
 Key = tuple[str, ...]
 
 
@@ -66,41 +67,41 @@ class Red:
         return replace(self, requests=self.requests + other.requests, errors=self.errors + other.errors)
 
 
-def steps_of(table: pa.Table, grid: Grid) -> NDArray[np.int64]:
+def steps_of(table: pa.Table, grid: Grid) -> Steps:
     """The grid step of every row of a table with a `time` column, shape (rows,); may lie outside the grid."""
     micros = pc.cast(table["time"], pa.int64()).to_numpy()
     start = int(grid.start.astimezone(UTC).timestamp() * 1e6)
-    steps: NDArray[np.int64] = np.floor_divide(micros - start, int(grid.step_seconds * 1e6)).astype(np.int64)
+    steps: Steps = np.floor_divide(micros - start, int(grid.step_seconds * 1e6)).astype(np.int64)
     return steps
 
 
-def keys_of(table: pa.Table, columns: Sequence[str]) -> list[Key]:
-    """The value of those columns in every row, as text; a null is an empty text."""
-    lists = [[("" if v is None else str(v)) for v in table[c].to_pylist()] for c in columns]
-    return list(zip(*lists, strict=True))
+def groups(table: pa.Table, columns: Sequence[str], grid: Grid) -> Iterator[tuple[Key, Steps, Steps]]:
+    """For each value of those columns, in order: the grid steps of its rows, and which rows these are.
 
-
-def groups(table: pa.Table, columns: Sequence[str], grid: Grid) -> Iterator[tuple[Key, NDArray[np.int64], pa.Table]]:
-    """For each key, in order: its grid steps and its rows, those outside the grid left out."""
-    if table.num_rows == 0:
-        return
+    Keys are text, a null is an empty one. Rows outside the grid are left out.
+    """
     steps = steps_of(table, grid)
     inside = np.flatnonzero((steps >= 0) & (steps < grid.size))
-    rows = table.take(pa.array(inside))
-    places: dict[Key, list[int]] = {}
-    for place, key in enumerate(keys_of(rows, columns)):
-        places.setdefault(key, []).append(place)
-    kept = steps[inside]
-    for key in sorted(places):
-        index = np.asarray(places[key])
-        yield key, kept[index], rows.take(pa.array(index))
+    if inside.size == 0:
+        return
+    texts = [pc.fill_null(pc.cast(table[c], pa.string()), "").combine_chunks() for c in columns]
+    codes = _codes(texts)[inside]
+    order = np.argsort(codes, kind="stable")
+    bounds = np.flatnonzero(np.r_[True, np.diff(codes[order]) != 0])
+    members = np.split(inside[order], bounds[1:])
+    keyed = {tuple(text[int(rows[0])].as_py() for text in texts): rows for rows in members}
+    for key in sorted(keyed):
+        yield key, steps[keyed[key]], keyed[key]
 
 
-def lay(steps: NDArray[np.int64], values: Floats, size: int, missing: float) -> Floats:
-    """Values put at their steps, shape (size,); `missing` elsewhere. The last value of a step wins."""
-    out = np.full(size, missing)
-    out[steps] = values
-    return out
+def _codes(texts: Sequence[pa.Array]) -> Steps:
+    """One number a row, the same for rows that agree in all columns."""
+    codes = np.zeros(len(texts[0]), dtype=np.int64)
+    for text in texts:
+        encoded = text.dictionary_encode()
+        codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
+        codes = np.unique(codes, return_inverse=True)[1]
+    return codes
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
@@ -114,18 +115,20 @@ def red_series(table: pa.Table, columns: Sequence[str], grid: Grid) -> dict[Key,
     Rows that share key and step (several operations, say) are added up: durations weighted by requests, of
     the p95 the largest.
     """
-    out: dict[Key, Red] = {}
-    for key, steps, rows in groups(table, columns, grid):
-        requests = _summed(steps, floats(rows["requests"]), grid)
-        errors = _summed(steps, floats(rows["errors"]), grid)
-        work = _summed(steps, np.nan_to_num(floats(rows["mean_ms"])) * floats(rows["requests"]), grid)
-        p95 = np.full(grid.size, np.nan)
-        np.fmax.at(p95, steps, floats(rows["p95_ms"]))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(requests > 0, work / requests, np.nan)
-        out[key] = Red(requests, errors, mean, p95)
-    return out
+    if table.num_rows == 0:
+        return {}
+    requests, errors, mean, p95 = (floats(table[c]) for c in ("requests", "errors", "mean_ms", "p95_ms"))
+    work = np.nan_to_num(mean) * requests
+    return {
+        key: _red(steps, requests[rows], errors[rows], work[rows], p95[rows], grid.size)
+        for key, steps, rows in groups(table, columns, grid)
+    }
 
 
-def _summed(steps: NDArray[np.int64], values: Floats, grid: Grid) -> Floats:
-    return np.bincount(steps, values, grid.size).astype(np.float64)
+def _red(steps: Steps, requests: Floats, errors: Floats, work: Floats, p95: Floats, size: int) -> Red:
+    answered = np.bincount(steps, requests, size)
+    slowest = np.full(size, np.nan)
+    np.fmax.at(slowest, steps, p95)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(answered > 0, np.bincount(steps, work, size) / answered, np.nan)
+    return Red(answered.astype(np.float64), np.bincount(steps, errors, size).astype(np.float64), mean, slowest)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from watchkeeper.analysis.resources import ResourceKind, Usage, usages
-from watchkeeper.analysis.series import Floats, Grid, Key, Red, floats, red_series, steps_of
+from watchkeeper.analysis.series import Floats, Grid, Key, Red, floats, groups, red_series
 from watchkeeper.domain import EvidenceId, Window
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.telemetry.sources import CallQuery, LogCountQuery, MetricBucketQuery, RedQuery, Sources
@@ -128,30 +128,17 @@ def _uninstrumented(calls: pa.Table | None) -> frozenset[str]:
 def _presence(tables: dict[str, pa.Table], grid: Grid) -> dict[str, Floats]:
     out: dict[str, Floats] = {}
     for name, column in (("services", "requests"), ("resources", "points"), ("logs", "records")):
-        table = tables.get(name)
-        if table is None or table.num_rows == 0:
-            continue
-        steps = steps_of(table, grid)
-        for service, step, rows in zip(
-            table["service_name"].to_pylist(), steps.tolist(), floats(table[column]), strict=True
-        ):
-            if 0 <= step < grid.size:
-                out.setdefault(service, np.zeros(grid.size))[step] += rows
+        if name in tables:
+            values = floats(tables[name][column])
+            for (service,), steps, rows in groups(tables[name], ["service_name"], grid):
+                np.add.at(out.setdefault(service, np.zeros(grid.size)), steps, values[rows])
     return out
 
 
 def _instances(table: pa.Table | None, grid: Grid) -> dict[str, dict[str, tuple[int, int]]]:
     out: dict[str, dict[str, tuple[int, int]]] = {}
-    if table is None or table.num_rows == 0:
-        return out
-    columns = (
-        table["service_name"].to_pylist(),
-        table["service_instance_id"].to_pylist(),
-        steps_of(table, grid).tolist(),
-    )
-    for service, instance, step in zip(*columns, strict=True):
-        if instance is not None:
-            known = out.setdefault(service, {})
-            first, last = known.get(instance, (step, step))
-            known[instance] = (min(first, step), max(last, step))
+    if table is not None:
+        for (service, instance), steps, _ in groups(table, ["service_name", "service_instance_id"], grid):
+            if instance:
+                out.setdefault(service, {})[instance] = (int(steps.min()), int(steps.max()))
     return out
