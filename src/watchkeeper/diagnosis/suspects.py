@@ -22,6 +22,8 @@ WEIGHTS = {
     "memory": 0.4,
     "pool": 0.4,
     "logs": 0.1,
+    "fanout": 0.2,
+    "change": 0.2,
 }
 """What each kind of evidence adds to a score, by judgement; blame counts in proportion to its share."""
 BLAMED = 0.2
@@ -82,6 +84,7 @@ def suspects_of(vitals: Vitals, details: Details, timing: Timing, symptoms: list
     _add_resources(found, vitals, timing)
     _add_restarts(found, vitals, details, timing)
     _add_logs(found, details)
+    _add_fanouts(found, details)
     for suspect in found.values():
         suspect.surge = _surge(vitals, timing, suspect.component)
         suspect.callers = _seen_by_callers(vitals, timing, suspect.component)
@@ -128,7 +131,7 @@ def _add_resources(found: dict[str, Suspect], vitals: Vitals, timing: Timing) ->
     parts = parts_of(vitals, timing)
     for (service, kind), usage in sorted(vitals.resources.items()):
         suspect = found.get(service)
-        if suspect is None or max(suspect.share.latency, suspect.share.errors) < BLAMED or kind not in RISES:
+        if suspect is None or not _is_blamed(suspect) or kind not in RISES:
             continue
         before, now = (location_scale(usage.values[part])[0] for part in (parts.usual, parts.incident))
         if now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
@@ -192,6 +195,14 @@ def _add_logs(found: dict[str, Suspect], details: Details) -> None:
             suspect.claims.append(Claim(text=text, evidence=details.evidence["logs"]))
 
 
+def _add_fanouts(found: dict[str, Suspect], details: Details) -> None:
+    """Of those that carry blame: the ones that make many more calls per request than they did."""
+    for fanout in details.fanouts:
+        suspect = found.get(fanout.service)
+        if suspect is not None and suspect.share.latency >= BLAMED:
+            _speak(suspect, "fanout")
+
+
 def _surge(vitals: Vitals, timing: Timing, component: str) -> float:
     red = vitals.services.get(component)
     if red is None:
@@ -201,6 +212,10 @@ def _surge(vitals: Vitals, timing: Timing, component: str) -> float:
     known = red.requests[parts.usual]
     usual = float(known[known > 0].mean()) if (known > 0).any() else 0.0
     return red.total(parts.incident)[0] / max(1, seconds[1]) / usual if usual > 0 else 1.0
+
+
+def _is_blamed(suspect: Suspect) -> bool:
+    return max(suspect.share.latency, suspect.share.errors) >= BLAMED
 
 
 def _seen_by_callers(vitals: Vitals, timing: Timing, component: str) -> tuple[int, int]:
@@ -215,6 +230,8 @@ def _try_changes(suspect: Suspect, vitals: Vitals, details: Details, timing: Tim
     trials = [try_change(c, began, vitals, details) for c in details.changes if c.service == suspect.component]
     trials.sort(key=lambda t: (not t.is_guilty, abs((t.change.began_at - began.at).total_seconds())))
     suspect.trial = trials[0] if trials else None
+    if suspect.trial is not None and suspect.trial.is_guilty and _is_blamed(suspect):
+        _speak(suspect, "change")
     evidence = details.evidence["changes"]
     for trial in trials[:3]:
         (suspect.claims if trial.is_guilty else suspect.against).append(Claim(text=trial.reason, evidence=evidence))
