@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from watchkeeper.analysis.lognews import ERROR, WARN
 from watchkeeper.analysis.resources import ResourceKind
 from watchkeeper.analysis.robust import location_scale
+from watchkeeper.analysis.series import Floats
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.blame import Share, parts_of, shares_of
 from watchkeeper.diagnosis.releases import Trial, try_change
@@ -28,7 +31,7 @@ WEIGHTS = {
 """What each kind of evidence adds to a score, by judgement; blame counts in proportion to its share."""
 BLAMED = 0.2
 """Share of the blame from which a component's resources are looked at more closely."""
-RISES: dict[ResourceKind, float] = {"cpu": 0.15, "pool": 1.0}
+RISES: dict[ResourceKind, float] = {"cpu": 0.15, "pool": 0.5}
 """The least rise that says something: a share of a core, requests that wait."""
 FAINT = 0.2
 """What blame without a symptom of its unit counts."""
@@ -133,11 +136,19 @@ def _add_resources(found: dict[str, Suspect], vitals: Vitals, timing: Timing) ->
         suspect = found.get(service)
         if suspect is None or not _is_blamed(suspect) or kind not in RISES:
             continue
-        before, now = (location_scale(usage.values[part])[0] for part in (parts.usual, parts.incident))
+        before, now = (_level(kind, usage.values[part]) for part in (parts.usual, parts.incident))
         if now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
             _speak(suspect, kind)
             text = f"{usage.metric} of {service} rose with it: {now:.2g}, usually {before:.2g}"
             suspect.claims.append(Claim(text=text, evidence=vitals.evidence["resources"]))
+
+
+def _level(kind: ResourceKind, values: Floats) -> float:
+    """What a resource is usually at; a queue is empty at most moments that it is looked at, so its mean counts."""
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return float("nan")
+    return float(known.mean()) if kind == "pool" else location_scale(known)[0]
 
 
 def _speak(suspect: Suspect, trait: str) -> None:
