@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -6,6 +7,8 @@ from made_shop import CHAIN, Shop, at
 from watchkeeper.domain import CaseFile, Diagnosis, Signal
 from watchkeeper.errors import SourceUnavailable
 from watchkeeper.pipeline import diagnose
+from watchkeeper.tables import table_of
+from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import Answer
 from watchkeeper.telemetry.store import Store
 
@@ -139,6 +142,83 @@ def test_where_nobody_reports_any_more_no_service_is_blamed():
     assert latest is not None
     assert latest.status == "inconclusive"
     assert "collector" in (latest.inconclusive_because or "")
+
+
+def test_what_always_failed_is_not_called_usual():
+    found = diagnosis_of(Shop(onset=0, failing={"payment": 1.0}, seconds=300))
+    assert found.status == "inconclusive"
+    assert "error ratio" in found.headline
+    assert "no good past" in (found.inconclusive_because or "")
+
+
+def test_a_few_seconds_of_failures_have_no_usual_and_no_confident_cause():
+    assert diagnosis_of(Shop(seconds=30, onset=0, failing={"payment": 1.0})).status == "inconclusive"
+
+
+def store_without(shop: Shop, *tables: str) -> Store:
+    return store_of({n: table_of(n, rows) for n, rows in shop.tables().items() if n not in tables})  # type: ignore[arg-type]
+
+
+def test_errors_and_latency_are_not_called_usual_where_there_are_no_spans():
+    latest = case_of(Shop(), sources=store_without(Shop(), "spans")).latest
+    assert latest is not None
+    assert latest.status == "inconclusive"
+    assert "no spans" in (latest.inconclusive_because or "")
+
+
+def asked(shop: Shop, service: str) -> Diagnosis:
+    latest = diagnose(Signal(kind="question", at=at(300), service=service), shop.store(), now=at(305)).latest
+    assert latest is not None
+    return latest
+
+
+def test_a_service_that_never_reported_gets_no_answer_about_another():
+    found = asked(Shop(slow={"checkout": 150}), "chekout")
+    assert found.status == "inconclusive"
+    assert "checkout" in (found.inconclusive_because or "")
+
+
+def test_trouble_elsewhere_is_told_as_trouble_elsewhere():
+    found = asked(Shop(slow={"checkout": 150}), "payment")
+    assert any("payment itself shows no symptom" in note for note in found.notes)
+
+
+def test_the_end_of_all_telemetry_does_not_hide_what_was_wrong_before():
+    shop = Shop(slow={"checkout": 150})
+    latest = diagnose(Signal(kind="question", at=at(345), service="gateway"), shop.store(), now=at(345)).latest
+    assert latest is not None
+    assert (latest.status, latest.hypotheses[0].component) == ("diagnosed", "checkout")
+    assert any("no service has reported since" in note for note in latest.notes)
+
+
+def changed(shop: Shop, table: str, change: Callable[[int, dict[str, object]], dict[str, object]]) -> Store:
+    tables = shop.tables()
+    tables[table] = [row | change(i, row) for i, row in enumerate(tables[table])]
+    return store_of({n: table_of(n, rows) for n, rows in tables.items()})  # type: ignore[arg-type]
+
+
+def test_span_names_that_never_come_twice_do_not_hide_the_cause():
+    store = changed(Shop(slow={"checkout": 150}), "spans", lambda i, row: {"name": f"{row['name']}/{i}"})
+    latest = case_of(Shop(), sources=store).latest
+    assert latest is not None
+    assert latest.hypotheses[0].component == "checkout"
+
+
+def test_infinite_and_missing_figures_are_no_evidence():
+    store = changed(
+        Shop(slow={"checkout": 150}), "metrics", lambda i, _: {"value": float("-inf") if i % 2 else float("nan")}
+    )
+    latest = case_of(Shop(), sources=store).latest
+    assert latest is not None
+    assert latest.hypotheses[0].component == "checkout"
+    assert "inf" not in latest.model_dump_json()
+
+
+def test_spans_that_take_no_time_are_taken_as_they_are():
+    store = changed(Shop(), "spans", lambda i, _: {"duration_ns": 0})
+    latest = case_of(Shop(), sources=store).latest
+    assert latest is not None
+    assert latest.status == "nothing-wrong"
 
 
 def ranking(shop: Shop) -> list[tuple[str, float]]:

@@ -1,5 +1,6 @@
 """The only place that builds things from settings: sources, the live store, the pipeline, a case on disk."""
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,7 +75,12 @@ def import_telemetry(settings: Settings, path: Path, say: Say) -> None:
     Raises PayloadRejected for what cannot be read, StoreUnavailable where the store cannot be had.
     """
     with live_store(settings) as store:
-        import_into(path, store.submit, say)
+        rows = import_into(path, store.submit, say)
+        oldest = min((t for t in store.reader.extent(ExtentQuery()).rows["first"].to_pylist() if t), default=None)
+    say(f"Imported {', '.join(f'{count:,} {table}' for table, count in rows.items()) or 'nothing'}.")
+    if oldest is not None and datetime.now(UTC) - oldest > timedelta(days=settings.store.retention_days):
+        days = f"{settings.store.retention_days:g}"
+        say(f"Some of the store is older than {days} days: a running server drops it (store.retention_days).")
 
 
 def is_server(sources: Sources) -> bool:
@@ -118,7 +124,8 @@ def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, 
     """
     now = datetime.now(UTC)
     if is_recording:
-        now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
+        ends = latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds)
+        now = min(now, ends) if signal.at <= ends else now
     number = _next_number(settings.home / "cases", signal.at.year)
     case = run_pipeline(signal, sources, now=now, say=say, number=number, scan=scan_of(settings))
     return redacted(settings, case)
@@ -175,18 +182,26 @@ def redacted(settings: Settings, case: CaseFile) -> CaseFile:
     return CaseFile.model_validate(_cleaned(case.model_dump(), clean))
 
 
-_LEFT_AS_THEY_ARE = frozenset({"id", "evidence", "query", "columns"})
+_PROSE = {
+    *("headline", "text", "question", "failure", "inconclusive_because", "reason", "title", "author"),
+    *("expected_impact", "suggested_fix", "settled_by", "gaps", "notes", "values", "operation", "measure", "link"),
+}
+"""Fields that hold text from outside, or text made from it; the others are names, ids, queries and fixed words."""
 
 
 def _cleaned(value: object, clean: Callable[[str], str], key: str = "") -> object:
     if isinstance(value, str):
-        return value if key in _LEFT_AS_THEY_ARE else clean(value)
+        return clean(value) if key in _PROSE else value
     if isinstance(value, dict):
         return {name: _cleaned(inner, clean, name) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        # Pieces of evidence lie in a list called `evidence`: what they hold is no id.
-        return [_cleaned(inner, clean, "" if isinstance(inner, dict) else key) for inner in value]
+        return [_cleaned(inner, clean, key) for inner in value]
     return value
+
+
+def as_json(case: CaseFile) -> str:
+    """The case as JSON in plain ASCII: what a terminal or a page might take for a command is escaped."""
+    return json.dumps(case.model_dump(mode="json"), indent=2, ensure_ascii=True)
 
 
 def save_case(settings: Settings, case: CaseFile) -> Path:
@@ -194,7 +209,7 @@ def save_case(settings: Settings, case: CaseFile) -> Path:
     folder = settings.home / "cases" / case.incident.id
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as file:
-        file.write(case.model_dump_json(indent=2))
+        file.write(as_json(case))
     path = folder / "case.json"
     return Path(file.name).replace(path)
 

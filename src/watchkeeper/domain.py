@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
-ServiceName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+ServiceName = Annotated[str, StringConstraints(min_length=1)]
 EvidenceId = Annotated[str, StringConstraints(pattern=r"^e\d+$")]
 IncidentId = Annotated[str, StringConstraints(pattern=r"^INC-\d{4}-\d{4,}$")]
 Scalar = str | int | float | bool | AwareDatetime | None
@@ -259,6 +259,8 @@ class Diagnosis(Noun):
     suggested_fix: str | None = None
     gaps: tuple[str, ...] = ()
     """What could not be seen: sources that failed, services without telemetry."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know to read it right: which stretch was looked at, and whether the question was met."""
     cost: Cost
 
     @model_validator(mode="after")

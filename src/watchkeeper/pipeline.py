@@ -14,12 +14,13 @@ from watchkeeper.domain import CaseFile, Cost, Diagnosis, Signal, Window
 from watchkeeper.evidence.details import take_details
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.summary import keep_summaries
-from watchkeeper.evidence.symptoms import symptoms_of
+from watchkeeper.evidence.symptoms import all_silent_since, symptoms_of
 from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.intake.incidents import open_incident
 from watchkeeper.telemetry.sources import Sources
 
 Say = Callable[[str], None]
+NOBODY_REPORTS = "no service reports any more: look at the collector, the network and this store before any service"
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,40 @@ def diagnose(
     window = Window.before(until, how.lookback_seconds)
     say(f"Looking at {window.start:%H:%M:%S} to {window.end:%H:%M:%S %Z} …")
     vitals = take_vitals(sources, window, ledger)
+    notes = [f"looked at {window.start:%Y-%m-%d %H:%M:%S} to {window.end:%H:%M:%S %Z}"]
+    ended = all_silent_since(vitals, how.sensitivity)
+    if ended is not None:
+        window = Window.before(ended, how.lookback_seconds)
+        vitals = take_vitals(sources, window, ledger)
+        notes.append(f"no service has reported since {ended:%Y-%m-%d %H:%M:%S %Z}: this is how it was until then")
     symptoms = _symptoms(signal, vitals, how)
     say(f"{len(symptoms)} symptoms in {len(vitals.names)} services.")
 
     def cost() -> Cost:
         return Cost(seconds=round(time.monotonic() - began, 3), queries=len(ledger.evidence))
 
-    if symptoms:
+    unknown = signal.kind == "question" and signal.service is not None and signal.service not in vitals.presence
+    because = _too_little(signal, vitals, ledger.gaps, how)
+    if symptoms and not unknown:
         diagnosis = _explain(sources, vitals, symptoms, ledger, now, say, cost)
-    elif (because := _too_little(signal, vitals, ledger.gaps, how)) is not None:
+        notes += _aside(signal, symptoms)
+    elif because is None and ended is not None:
+        diagnosis = cannot_tell(now, NOBODY_REPORTS, ledger.gaps, cost())
+    elif because is not None:
         diagnosis = cannot_tell(now, because, ledger.gaps, cost())
     else:
         diagnosis = nothing_wrong(now, vitals.names, ledger.gaps, cost())
+    diagnosis = diagnosis.model_copy(update={"notes": tuple(notes)})
     incident = open_incident(signal, number, window)
     done = incident.model_copy(update={"state": "diagnosed"})
     return CaseFile(incident=done, evidence=ledger.evidence, diagnoses=(diagnosis,))
+
+
+def _aside(signal: Signal, symptoms: list[Symptom]) -> list[str]:
+    """What to say where the service that was asked about is not the one in trouble."""
+    if signal.kind != "question" or signal.service is None or signal.service in {s.service for s in symptoms}:
+        return []
+    return [f"{signal.service} itself shows no symptom; this is what is wrong elsewhere"]
 
 
 def _too_little(signal: Signal, vitals: Vitals, gaps: tuple[str, ...], how: Scan) -> str | None:
@@ -76,6 +96,8 @@ def _too_little(signal: Signal, vitals: Vitals, gaps: tuple[str, ...], how: Scan
         return "there is no telemetry of any service in this window"
     if signal.service is not None and signal.service not in vitals.presence:
         return f"there is no telemetry of {signal.service} in this window, only of {', '.join(vitals.names[:8])}"
+    if not vitals.services:
+        return "there are no spans in this window, so errors and latency cannot be seen; the rest is as usual"
     needed = how.sensitivity.past_seconds + how.sensitivity.recent_seconds
     rows = [vitals.presence[signal.service]] if signal.service else list(vitals.presence.values())
     seconds = max(float((row > 0).sum()) for row in rows) * vitals.grid.step_seconds

@@ -52,7 +52,7 @@ class Store(Section):
 class DiagnosisWindows(Section):
     """How much time a diagnosis looks at."""
 
-    lookback_minutes: float = Field(ge=1, le=24 * 60)
+    lookback_minutes: float = Field(ge=3, le=24 * 60)
     follow_seconds: float = Field(ge=0, le=3600)
     lag_seconds: float = Field(ge=0, le=300)
 

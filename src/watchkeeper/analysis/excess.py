@@ -5,12 +5,12 @@ usual. What a caller suffers is its own doing less what its callees made it suff
 from the services that show the symptom gives every component a share of the blame.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from watchkeeper.analysis.series import Key, Red
+from watchkeeper.analysis.series import Key, Red, added
 
 NOISE = 2.0
 """Standard errors of excess that count as nothing."""
@@ -77,8 +77,9 @@ def common_slowdown(services: Mapping[str, Red], calls: Mapping[Key, Red], parts
         before, after = (_own_mean(name, red, calls, part) for part in (parts.usual, parts.incident))
         ratios.append(after / before if before > 0 else float("nan"))
     for (_, callee, _), red in calls.items():
-        if callee not in services:
-            ratios.append(red.mean_over(parts.incident) / red.mean_over(parts.usual))
+        before = red.mean_over(parts.usual)
+        if callee not in services and before > 0:
+            ratios.append(red.mean_over(parts.incident) / before)
     known = [ratio for ratio in ratios if np.isfinite(ratio)]
     return max(1.0, float(np.quantile(known, 0.25))) if len(known) >= least else 1.0
 
@@ -100,14 +101,27 @@ def _own_mean(name: str, red: Red, calls: Mapping[Key, Red], part: slice) -> flo
 def excess_of(red: Mapping[Key, Red], calls: Mapping[Key, Red], parts: Parts, *, errors: bool) -> Excess:
     """Excess by component and edge. `red` by (service, operation), `calls` by (caller, callee, operation)."""
     measure = error_excess if errors else latency_excess
-    nodes: dict[str, float] = {}
-    edges: dict[tuple[str, str], float] = {}
-    for key, values in red.items():
-        nodes[key[0]] = nodes.get(key[0], 0.0) + measure(values, parts)
-    for key, values in calls.items():
-        edge = (key[0], key[1])
-        edges[edge] = edges.get(edge, 0.0) + measure(values, parts)
+    nodes = {key[0]: _sum_of(measure, values, parts) for key, values in _grouped(red, 1).items()}
+    edges = {(key[0], key[1]): _sum_of(measure, values, parts) for key, values in _grouped(calls, 2).items()}
     return Excess({n: x for n, x in nodes.items() if x > 0}, {e: x for e, x in edges.items() if x > 0})
+
+
+def _grouped(series: Mapping[Key, Red], width: int) -> dict[Key, list[Red]]:
+    groups: dict[Key, list[Red]] = {}
+    for key, values in series.items():
+        groups.setdefault(key[:width], []).append(values)
+    return groups
+
+
+def _sum_of(measure: Callable[[Red, Parts], float], operations: list[Red], parts: Parts) -> float:
+    """The excess of operations, each against its own past; all together where most requests have no such past.
+
+    That is so where names hold ids, and hardly any comes twice.
+    """
+    comparable = sum(red.total(parts.incident)[0] for red in operations if red.total(parts.usual)[0] > 0)
+    if comparable >= 0.5 * sum(red.total(parts.incident)[0] for red in operations):
+        return sum(measure(red, parts) for red in operations)
+    return measure(added(operations), parts)
 
 
 def blame(excess: Excess, targets: Mapping[str, float]) -> Blame:

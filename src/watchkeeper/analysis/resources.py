@@ -39,6 +39,7 @@ def usages(buckets: pa.Table, grid: Grid) -> dict[tuple[str, ResourceKind], Usag
     found: dict[tuple[str, ResourceKind], Usage] = {}
     columns = ["service_name", "name", "unit", "kind", "is_monotonic"]
     means = floats(buckets["mean"])
+    means = np.where(np.isfinite(means), means, np.nan)
     for (service, metric, unit, shape, monotonic), steps, rows in groups(buckets, columns, grid):
         kind = kind_of(metric)
         if kind is None or shape not in ("gauge", "sum") or monotonic == "true":

@@ -1,7 +1,7 @@
 """Long Arrow tables laid out on an even grid of steps, one array a series."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -62,10 +62,6 @@ class Red:
             return float("nan")
         return float(np.nansum(self.mean_ms[part] * requests) / requests.sum())
 
-    def with_counts_of(self, other: "Red") -> "Red":
-        """The same with another's requests and errors added; durations stay."""
-        return replace(self, requests=self.requests + other.requests, errors=self.errors + other.errors)
-
 
 def steps_of(table: pa.Table, grid: Grid) -> Steps:
     """The grid step of every row of a table with a `time` column, shape (rows,); may lie outside the grid."""
@@ -78,7 +74,8 @@ def steps_of(table: pa.Table, grid: Grid) -> Steps:
 def groups(table: pa.Table, columns: Sequence[str], grid: Grid) -> Iterator[tuple[Key, Steps, Steps]]:
     """For each value of those columns, in order: the grid steps of its rows, and which rows these are.
 
-    Keys are text, a null is an empty one. Rows outside the grid are left out.
+    Keys are text, a null is an empty one; where the first column (the service) has none, and outside the grid, rows
+    are left out.
     """
     steps = steps_of(table, grid)
     inside = np.flatnonzero((steps >= 0) & (steps < grid.size))
@@ -90,7 +87,7 @@ def groups(table: pa.Table, columns: Sequence[str], grid: Grid) -> Iterator[tupl
     bounds = np.flatnonzero(np.r_[True, np.diff(codes[order]) != 0])
     members = np.split(inside[order], bounds[1:])
     keyed = {tuple(text[int(rows[0])].as_py() for text in texts): rows for rows in members}
-    for key in sorted(keyed):
+    for key in sorted(key for key in keyed if key[0]):
         yield key, steps[keyed[key]], keyed[key]
 
 
@@ -102,6 +99,16 @@ def _codes(texts: Sequence[pa.Array]) -> Steps:
         codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
         codes = np.unique(codes, return_inverse=True)[1]
     return codes
+
+
+def added(parts: Sequence[Red]) -> Red:
+    """Several series as one: counts summed, means weighted by requests, of the p95 the largest."""
+    requests = np.sum([red.requests for red in parts], axis=0)
+    work = np.sum([np.nan_to_num(red.mean_ms) * red.requests for red in parts], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(requests > 0, work / requests, np.nan)
+    slowest = np.fmax.reduce([red.p95_ms for red in parts])
+    return Red(requests, np.sum([red.errors for red in parts], axis=0), mean, slowest)
 
 
 def floats(column: pa.ChunkedArray) -> Floats:

@@ -30,9 +30,10 @@ class Sensitivity:
     """Divided by the number of series looked at."""
     error_share: float = 0.02
     errors: int = 5
+    broken_share: float = 0.2
+    """From here on failures are a symptom even if it was always so."""
     past_requests: int = 30
-    """Requests that a comparison of shares needs in the past; with fewer only a large share is a symptom."""
-    error_share_without_past: float = 0.5
+    """Requests that a comparison of shares needs in the past."""
     latency_ratio: float = 1.5
     latency_ms: float = 20.0
     steep_ratio: float = 3.0
@@ -91,7 +92,10 @@ def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity,
     if requests == 0 or errors < how.errors or red.total(at.last)[1] == 0:
         return None
     share, expected = errors / requests, past_errors / past_requests if past_requests else 0.0
-    if past_requests < how.past_requests and share < how.error_share_without_past:
+    if share >= how.broken_share and requests >= how.requests:
+        p = min(ratio_rise(errors, requests, past_errors, past_requests), 1e-6)
+        return _symptom(key, "error ratio", share, expected, p)
+    if past_requests < how.past_requests:
         return None
     p = ratio_rise(errors, requests, past_errors, past_requests)
     if share < max(how.error_share, 3 * expected) or p > how.significance / series:
@@ -192,3 +196,20 @@ def request_symptoms(
 def _symptom(key: tuple[str, ...], measure: Measure, observed: float, expected: float, p: float) -> Symptom:
     operation = key[1] if len(key) > 1 else ""
     return Symptom(key[0], measure, "up", observed, expected, min(50.0, -np.log10(max(p, 1e-50))), operation)
+
+
+def say_symptom(symptom: Symptom) -> str:
+    """`p95 latency of checkout: 312 ms, usually 45 ms`."""
+    where = f"{symptom.service} {symptom.operation}".strip()
+    if symptom.measure == "silence":
+        return f"{where} sends no metrics, logs or spans any more"
+    now, usual = _figure(symptom, symptom.observed), _figure(symptom, symptom.expected)
+    return f"{symptom.measure} of {where}: {now}, usually {usual}"
+
+
+def _figure(symptom: Symptom, value: float) -> str:
+    if symptom.measure in ("error ratio", "cpu"):
+        return f"{value:.1%}"
+    if symptom.measure == "memory":
+        return f"{value / 1e6:.0f} MB"
+    return f"{value:.0f} ms" if symptom.measure.endswith("latency") else f"{value:.1f}"

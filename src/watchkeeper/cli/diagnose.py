@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from watchkeeper.domain import CaseFile
 
 INCONCLUSIVE = 3
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
 
 
 def moment(text: str) -> datetime:
@@ -24,6 +25,10 @@ def moment(text: str) -> datetime:
         ) from error
     if time.tzinfo is None:
         raise typer.BadParameter(f"{text} has no time zone: write {text}Z for UTC, or {text}+02:00", param_hint="--at")
+    if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
+        raise typer.BadParameter(
+            f"expected a year from {EARLIEST_YEAR} to {LATEST_YEAR}, not {time.year}", param_hint="--at"
+        )
     return time.astimezone(UTC)
 
 
@@ -44,6 +49,8 @@ def diagnose(
     """
     if recording is not None and store is not None:
         raise typer.BadParameter("give --from or --store, not both", param_hint="--from")
+    if not service.strip():
+        raise typer.BadParameter("expected the name of a service, as it reports itself", param_hint="--service")
     time = moment(at)
     from watchkeeper import assembly, settings
     from watchkeeper.cli.screen import say
@@ -58,8 +65,9 @@ def diagnose(
 
 def present(case: "CaseFile", saved_at: Path, as_json: bool = False) -> None:
     """Print the case, and exit 3 where it is inconclusive."""
+    from watchkeeper import assembly
     from watchkeeper.cli import show
 
-    typer.echo(case.model_dump_json(indent=2) if as_json else show.case_text(case, saved_at))
+    typer.echo(assembly.as_json(case) if as_json else show.case_text(case, saved_at))
     if case.latest is None or case.latest.status == "inconclusive":
         raise typer.Exit(INCONCLUSIVE)

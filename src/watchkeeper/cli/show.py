@@ -47,6 +47,7 @@ def _summary(diagnosis: Diagnosis) -> str:
     if diagnosis.suggested_fix:
         lines.append(_field("Fix", diagnosis.suggested_fix))
     open_causes = 1 if diagnosis.status == "diagnosed" else HYPOTHESES
+    lines += [_field("Note", note) for note in diagnosis.notes]
     settling = [h.settled_by for h in diagnosis.hypotheses[:open_causes] if h.settled_by]
     lines += [_field("To settle", text) for text in dict.fromkeys(settling)]
     return "\n".join(lines)

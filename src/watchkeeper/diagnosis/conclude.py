@@ -20,6 +20,8 @@ SURE = 0.45
 """The least probability of the first hypothesis that is stated as a diagnosis."""
 HYPOTHESES = 5
 WORTH_TELLING = 0.02
+LEAST_PAST_SECONDS = 30.0
+"""Telemetry before the onset without which nothing can be called unusual."""
 SHARED_SLOWDOWN = 1.5
 """How much slower the median service must be before an inconclusive diagnosis points at what all share."""
 
@@ -45,13 +47,13 @@ def conclude(seen: Seen, suspects: Sequence[Suspect], at: datetime, cost: Cost) 
         onset_uncertainty_seconds=seen.timing.onset.uncertainty_seconds,
         affected=_affected(seen, ranked[0][0].component if ranked else None),
     )
-    if not ranked or ranked[0][1] < SURE:
+    if not ranked or ranked[0][1] < SURE or _has_no_good_past(seen):
         return _inconclusive(seen, hypotheses, scope, at, cost)
     top = ranked[0][0]
     return Diagnosis(
         at=at,
         status="diagnosed",
-        headline=headline(top, seen.symptoms, seen.timing),
+        headline=headline(top, ranked[0][1], seen.symptoms, seen.timing),
         hypotheses=hypotheses,
         release=_release(top, seen),
         scope=scope,
@@ -81,9 +83,8 @@ def cannot_tell(at: datetime, because: str, gaps: tuple[str, ...], cost: Cost) -
 
 def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, at: datetime, cost: Cost) -> Diagnosis:
     slowdown = parts_of(seen.vitals, seen.timing).slowdown
-    silent = {s.service for s in seen.symptoms if s.measure == "silence"}
-    if len(silent) > 1 and silent == set(seen.vitals.names):
-        because = "no service reports any more: look at the collector, the network and this store before any service"
+    if _has_no_good_past(seen):
+        because = "there is no good past in this window to compare with: it was so from the first telemetry on"
     elif slowdown >= SHARED_SLOWDOWN:
         because = f"everything became {slowdown:.1f} times slower together: look at the host they share"
     elif not hypotheses:
@@ -93,6 +94,15 @@ def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, 
         because = f"no cause stands out: {names}"
     undecided = _undecided(at, because, hypotheses, scope, seen.gaps, cost)
     return undecided.model_copy(update={"headline": open_headline(seen.symptoms, seen.timing)})
+
+
+def _has_no_good_past(seen: Seen) -> bool:
+    """Whether all that is wrong was as wrong before, or there is no before."""
+    usual = seen.timing.usual
+    reported = [(rows[: seen.vitals.grid.index_of(usual.end)] > 0).sum() for rows in seen.vitals.presence.values()]
+    if max(reported, default=0) * seen.vitals.grid.step_seconds < LEAST_PAST_SECONDS:
+        return True
+    return all(s.measure == "error ratio" and s.observed < 1.5 * s.expected for s in seen.symptoms)
 
 
 def _undecided(

@@ -8,7 +8,7 @@ from watchkeeper.analysis.lognews import ERROR, WARN
 from watchkeeper.analysis.resources import ResourceKind
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats
-from watchkeeper.analysis.symptoms import Symptom
+from watchkeeper.analysis.symptoms import Symptom, say_symptom
 from watchkeeper.diagnosis.blame import Share, parts_of, shares_of
 from watchkeeper.diagnosis.releases import Trial, try_change
 from watchkeeper.diagnosis.timing import Timing
@@ -137,7 +137,7 @@ def _add_resources(found: dict[str, Suspect], vitals: Vitals, timing: Timing) ->
         if suspect is None or not _is_blamed(suspect) or kind not in RISES:
             continue
         before, now = (_level(kind, usage.values[part]) for part in (parts.usual, parts.incident))
-        if now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
+        if before >= 0 and now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
             _speak(suspect, kind)
             text = f"{usage.metric} of {service} rose with it: {now:.2g}, usually {before:.2g}"
             suspect.claims.append(Claim(text=text, evidence=vitals.evidence["resources"]))
@@ -155,23 +155,6 @@ def _speak(suspect: Suspect, trait: str) -> None:
     if trait not in suspect.traits:
         suspect.traits.add(trait)
         suspect.score += WEIGHTS[trait]
-
-
-def say_symptom(symptom: Symptom) -> str:
-    """`p95 latency of checkout: 312 ms, usually 45 ms`."""
-    where = f"{symptom.service} {symptom.operation}".strip()
-    if symptom.measure == "silence":
-        return f"{where} sends no metrics, logs or spans any more"
-    now, usual = _figure(symptom, symptom.observed), _figure(symptom, symptom.expected)
-    return f"{symptom.measure} of {where}: {now}, usually {usual}"
-
-
-def _figure(symptom: Symptom, value: float) -> str:
-    if symptom.measure in ("error ratio", "cpu"):
-        return f"{value:.1%}"
-    if symptom.measure == "memory":
-        return f"{value / 1e6:.0f} MB"
-    return f"{value:.0f} ms" if symptom.measure.endswith("latency") else f"{value:.1f}"
 
 
 def _add_restarts(found: dict[str, Suspect], vitals: Vitals, details: Details, timing: Timing) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from watchkeeper.analysis.onset import Onset, onset_of_level, onset_of_share
 from watchkeeper.analysis.resources import ResourceKind
-from watchkeeper.analysis.series import Floats, Grid, Red
+from watchkeeper.analysis.series import Floats, Grid, Red, added
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.domain import Window
 from watchkeeper.evidence.vitals import Vitals
@@ -74,8 +74,8 @@ def _service_onset(vitals: Vitals, service: str, symptoms: Iterable[Symptom]) ->
     if "silence" in measures:
         last = int(np.flatnonzero(vitals.presence[service]).max())
         return Onset(last + 1.0, 1.0, 1.0, 0.0, CLEAR)
-    red = vitals.services.get(service)
-    found = _red_onset(red, measures) if red is not None else None
+    views = [red for red in (vitals.services.get(service), _as_called(vitals, service)) if red is not None]
+    found = _clearest(_red_onset(red, measures) for red in views)
     if found is None:
         operations = [s.operation for s in symptoms if s.service == service and s.operation]
         found = _clearest(_red_onset(vitals.operations[service, name], measures) for name in operations)
@@ -83,6 +83,12 @@ def _service_onset(vitals: Vitals, service: str, symptoms: Iterable[Symptom]) ->
         kinds: list[ResourceKind] = [k for k in ("cpu", "memory", "pool") if k in measures]
         found = _clearest(onset_of_level(vitals.resources[service, kind].values) for kind in kinds)
     return found
+
+
+def _as_called(vitals: Vitals, service: str) -> Red | None:
+    """Requests to a service as its callers saw them: what a dead one cannot report itself."""
+    calls = [red for (_, callee, _), red in vitals.calls.items() if callee == service]
+    return added(calls) if calls else None
 
 
 def _red_onset(red: Red, measures: Set[str] | None) -> Onset | None:

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from watchkeeper.analysis.requests import FailingInput, Fanout
-from watchkeeper.analysis.symptoms import Symptom
+from watchkeeper.analysis.symptoms import Symptom, say_symptom
 from watchkeeper.diagnosis.releases import describe, previous_version
-from watchkeeper.diagnosis.suspects import Suspect, say_symptom
+from watchkeeper.diagnosis.suspects import Suspect
 from watchkeeper.diagnosis.timing import Timing
 from watchkeeper.domain import FaultKind
 from watchkeeper.evidence.details import Details
@@ -16,9 +16,9 @@ def clock(moment: datetime) -> str:
     return moment.strftime("%H:%M:%S %Z")
 
 
-def headline(top: Suspect, symptoms: list[Symptom], timing: Timing) -> str:
-    """One sentence: what, since when, why."""
-    return f"{_what(top.component, symptoms)} since {clock(timing.onset.at)}: {why(top)}."
+def headline(top: Suspect, probability: float, symptoms: list[Symptom], timing: Timing) -> str:
+    """One sentence: what, since when, why, and how sure that is."""
+    return f"{_what(top.component, symptoms)} since {clock(timing.onset.at)}: {why(top)} ({probability:.0%} sure)."
 
 
 def open_headline(symptoms: list[Symptom], timing: Timing) -> str:
@@ -29,9 +29,9 @@ def open_headline(symptoms: list[Symptom], timing: Timing) -> str:
 def _what(cause: str | None, symptoms: list[Symptom]) -> str:
     """The weightiest symptom, of the cause itself where it has one; requests before resources."""
     first = min(symptoms, key=lambda s: (s.measure in ("cpu", "memory", "pool"), s.service != cause, -s.weight))
-    others = len({s.service for s in symptoms} - {first.service})
-    more = f" (and {others} more service{'s' if others > 1 else ''} affected)" if others else ""
-    return f"{say_symptom(first)}{more}"
+    others = sorted({s.service for s in symptoms} - {first.service})
+    named = ", ".join(others[:2]) + (f" and {len(others) - 2} more" if len(others) > 2 else "")
+    return f"{say_symptom(first)}{f' (also affected: {named})' if others else ''}"
 
 
 def why(suspect: Suspect) -> str:
@@ -79,7 +79,9 @@ def fix(suspect: Suspect, details: Details) -> str:
         "cpu": f"Take a CPU profile of {name}; add capacity if the load is legitimate.",
         "slow-dependency": f"Look at {suspect.dependency}; a time-out or breaker in {name} limits the damage.",
     }
-    return texts.get(suspect.kind, f"Generic: start with the traces of {name}{_because(suspect, details)}.")
+    return texts.get(
+        suspect.kind, f"No specific fix is known; start with the traces of {name}{_because(suspect, details)}."
+    )
 
 
 def _fix_silence(suspect: Suspect) -> str:

@@ -1,7 +1,11 @@
 """Which symptoms the vitals show at their end."""
 
+from datetime import datetime
+
+import numpy as np
+
 from watchkeeper.analysis.excess import Parts, common_slowdown
-from watchkeeper.analysis.series import Red
+from watchkeeper.analysis.series import Red, added
 from watchkeeper.analysis.symptoms import (
     Sensitivity,
     Stretch,
@@ -40,13 +44,20 @@ def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
     return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
 
 
+def all_silent_since(vitals: Vitals, how: Sensitivity) -> datetime | None:
+    """When telemetry of everybody ended, where all of several services are silent at the end of the grid."""
+    last = [int(np.flatnonzero(rows > 0)[-1]) for rows in vitals.presence.values() if rows.any()]
+    if len(last) < 2 or (vitals.grid.size - 1 - max(last)) * vitals.grid.step_seconds < how.silence_seconds:
+        return None
+    return vitals.grid.time_of(max(last) + 1)
+
+
 def _felt_by_callers(vitals: Vitals, at: Stretch, how: Sensitivity, known: set[tuple[str, str]]) -> list[Symptom]:
     """Callees whose callers see more failures, though the callee itself may have nothing to report any more."""
-    by_callee: dict[tuple[str, ...], Red] = {}
+    by_callee: dict[str, list[Red]] = {}
     for (_, callee, _), red in vitals.calls.items():
-        before = by_callee.get((callee,))
-        by_callee[callee,] = red if before is None else before.with_counts_of(red)
-    tests = (error_symptom(key, red, at, how, len(by_callee)) for key, red in by_callee.items())
+        by_callee.setdefault(callee, []).append(red)
+    tests = (error_symptom((callee,), added(reds), at, how, len(by_callee)) for callee, reds in by_callee.items())
     return [s for s in tests if s is not None and (s.service, s.measure) not in known]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from watchkeeper.analysis.symptoms import Sensitivity, Symptom
+from watchkeeper.analysis.symptoms import Sensitivity, Symptom, say_symptom
 from watchkeeper.domain import Signal, Window
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.symptoms import symptoms_of
@@ -52,7 +52,6 @@ def watch_over(
 
 def signal_of(symptom: Symptom, at: datetime) -> Signal:
     """A symptom as the signal that opens an incident."""
-    where = f"{symptom.service} {symptom.operation}".strip()
     return Signal(
         kind="silence" if symptom.measure == "silence" else "anomaly",
         at=at,
@@ -61,5 +60,5 @@ def signal_of(symptom: Symptom, at: datetime) -> Signal:
         direction=symptom.direction,
         observed=symptom.observed,
         expected=symptom.expected,
-        text=f"{symptom.measure} of {where}: {symptom.observed:.3g}, usually {symptom.expected:.3g}",
+        text=say_symptom(symptom),
     )
