@@ -69,6 +69,14 @@ def test_a_deploy_that_ran_well_for_a_minute_is_cleared():
     assert found.hypotheses[0].against
 
 
+def test_a_deploy_that_answered_well_for_half_a_minute_is_cleared_though_it_is_near():
+    shop = Shop(slow={"bank": 200})
+    shop.deploy("payment", 203, "1.1.0")
+    found = diagnosis_of(shop)
+    assert found.release.status == "not-release-related"
+    assert "requests well" in found.release.reason
+
+
 def test_a_deploy_after_the_onset_is_cleared():
     shop = Shop(slow={"checkout": 150})
     shop.deploy("checkout", 280, "1.1.0")
