@@ -6,7 +6,7 @@ import pytest
 from made_shop import CHAIN, Shop, at
 from watchkeeper.domain import CaseFile, Diagnosis, Signal
 from watchkeeper.errors import SourceUnavailable
-from watchkeeper.pipeline import diagnose
+from watchkeeper.pipeline import Scan, diagnose
 from watchkeeper.tables import table_of
 from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import Answer
@@ -197,6 +197,14 @@ def test_the_end_of_all_telemetry_does_not_hide_what_was_wrong_before():
     assert latest is not None
     assert (latest.status, latest.hypotheses[0].component) == ("diagnosed", "checkout")
     assert any("no service has reported since" in note for note in latest.notes)
+
+
+def test_what_was_noticed_is_explained_though_it_hardly_stands_out_later():
+    shop = Shop(slow={"checkout": 150}, onset=140)
+    alarm = Signal(kind="anomaly", at=at(195), service="gateway")
+    latest = diagnose(alarm, shop.store(), now=at(300), scan=Scan(follow_seconds=90)).latest
+    assert latest is not None
+    assert (latest.status, latest.hypotheses[0].component) == ("diagnosed", "checkout")
 
 
 def changed(shop: Shop, table: str, change: Callable[[int, dict[str, object]], dict[str, object]]) -> Store:

@@ -59,6 +59,12 @@ def diagnose(
         vitals = take_vitals(sources, window, ledger)
         notes.append(f"no service has reported since {ended:%Y-%m-%d %H:%M:%S %Z}: this is how it was until then")
     symptoms = _symptoms(signal, vitals, how)
+    noticed = signal.at - timedelta(seconds=how.lag_seconds)
+    if not symptoms and signal.kind != "question" and noticed + timedelta(seconds=how.lag_seconds) < window.end:
+        window = Window.before(noticed, how.lookback_seconds)
+        vitals = take_vitals(sources, window, ledger)
+        symptoms = _symptoms(signal, vitals, how)
+        notes.append(f"no symptom stands out any more: this is how it was at {window.end:%H:%M:%S %Z}")
     say(f"{len(symptoms)} symptoms in {len(vitals.names)} services.")
 
     def cost() -> Cost:
