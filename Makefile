@@ -45,9 +45,9 @@ $(USE_STAMP): uv.lock pyproject.toml | $(UV)
 
 $(DEV_STAMP): uv.lock pyproject.toml | $(UV)
 	@echo "setting up .venv from uv.lock, with what the tests need" >&2
-	@$(UV) sync --quiet --frozen --inexact --extra lab >&2 \
+	@$(UV) sync --quiet --frozen --inexact --extra lab --extra eval --extra postgresql >&2 \
 	  || { echo "skipped: the lab extra cannot be installed here; its tests are skipped" >&2; \
-	       $(UV) sync --quiet --frozen --inexact >&2; }
+	       $(UV) sync --quiet --frozen --inexact --extra eval --extra postgresql >&2; }
 	@touch $@ $(USE_STAMP)
 
 .uv/bin/uv:

@@ -9,6 +9,8 @@
     │   ├── QueueFull       try again later: 429 with Retry-After
     │   └── DiskFull        ingest stops and says so: 507
     ├── StoreIncompatible   the file was written by a newer watchkeeper, or is not ours
+    ├── RecordsUnavailable  case records cannot be read or written: said, and the diagnosis is still given
+    ├── DatasetRejected     a data set is not in the layout in which it was published, or a file of it is broken
     └── ConfigError         a setting is wrong: stops, and names file and key
 
 Everything else is a bug and stops the run.
@@ -49,6 +51,14 @@ class DiskFull(StoreUnavailable):
 
 class StoreIncompatible(WatchkeeperError):
     """The store's file has a schema that this version cannot read."""
+
+
+class RecordsUnavailable(WatchkeeperError):
+    """The records of cases cannot be opened, read or written; what was diagnosed can still be shown."""
+
+
+class DatasetRejected(WatchkeeperError):
+    """A data set is not where or what it should be; the message names the file and what was expected."""
 
 
 class ConfigError(WatchkeeperError):

@@ -1,0 +1,40 @@
+"""Signal and Incident: what was noticed, and what belongs together."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from watchkeeper.domain.ground import IncidentId, Noun, ServiceName, Window
+
+SignalKind = Literal["alert", "anomaly", "silence", "question", "release", "complaints", "business"]
+Direction = Literal["up", "down"]
+
+
+class Signal(Noun):
+    """Something noticed: where, when, and in which figure, as far as that is known."""
+
+    kind: SignalKind
+    at: AwareDatetime
+    """When it was noticed; the trouble itself may be older."""
+    service: ServiceName | None = None
+    measure: str | None = None
+    """The figure that moved, such as `error ratio` or `p95 latency`."""
+    direction: Direction | None = None
+    observed: float | None = None
+    expected: float | None = None
+    text: str = ""
+
+
+Severity = Literal["P1", "P2", "P3", "P4"]
+IncidentState = Literal["open", "investigating", "diagnosed", "mitigated", "resolved", "closed", "reopened"]
+
+
+class Incident(Noun):
+    """Signals that belong together."""
+
+    id: IncidentId
+    signals: tuple[Signal, ...] = Field(min_length=1)
+    window: Window
+    service: ServiceName | None = None
+    severity: Severity | None = None
+    state: IncidentState = "open"
