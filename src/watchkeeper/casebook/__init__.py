@@ -1,0 +1,1 @@
+"""How often the diagnoses were right: verdicts over records, to figures."""

@@ -1,0 +1,1 @@
+"""Assignment or Report to Draft: text for other people, with every number filled in by code."""

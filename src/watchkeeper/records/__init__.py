@@ -1,0 +1,1 @@
+"""What is kept of cases: a database of one's own, SQLite or PostgreSQL."""
