@@ -1,10 +1,10 @@
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pytest
 
-from watchkeeper.domain import Window
+from watchkeeper.domain import Reading, Window
 from watchkeeper.errors import SourceUnavailable
+from watchkeeper.evidence.answers import Answers
 from watchkeeper.evidence.ledger import EXCERPT, Ledger
 from watchkeeper.telemetry.sources import Answer, Cancel, Query
 
@@ -48,16 +48,30 @@ def test_a_source_that_is_down_is_a_gap_and_not_an_exception():
     assert ledger.gaps == ("Any errors? Not known: Prometheus did not answer within 30 s",)
 
 
-def test_what_an_analysis_kept_replaces_the_excerpt():
-    ledger = Ledger()
+def doubled(answers: Answers, reading: Reading) -> pa.Table:
+    values = answers.rows(reading.of[-1])["value"].to_pylist()
+    return pa.table({"value": [2 * value for value in values], "factor": [2] * len(values)})
+
+
+def test_an_analysis_makes_the_rows_of_what_was_asked():
+    ledger = Ledger(readings={"first": lambda answers, reading: answers.answer(reading.of[0]).slice(3, 1)})
     number, _ = ledger.ask("Which?", "metrics", many, QUERY)
-    ledger.keep(number, ("service", "p95_ms"), [("cart", 12.0)])
-    assert ledger.evidence[0].rows.values == (("cart", 12.0),)
+    ledger.read(number, "first", {})
+    assert [row[1] for row in ledger.evidence[0].rows.values] == [3]
+    assert ledger.evidence[0].query == "SELECT name, value"
 
 
-@pytest.mark.parametrize("kept", [[], [("cart", 1.0)]])
-def test_nothing_is_kept_for_evidence_that_failed(kept):
-    ledger = Ledger()
+def test_what_is_computed_from_evidence_is_evidence_of_its_own():
+    ledger = Ledger(readings={"doubled": doubled})
+    number, _ = ledger.ask("Which?", "metrics", many, QUERY)
+    derived = ledger.derive("Twice?", "doubled", (number,), {"a": 1}, QUERY.window)
+    entry = ledger.evidence[1]
+    assert (derived, entry.source, entry.rows.total) == ("e2", "analysis", 50)
+    assert entry.query == 'doubled of e1 {"a": 1}'
+
+
+def test_evidence_that_failed_is_not_read():
+    ledger = Ledger(readings={"doubled": doubled})
     number, _ = ledger.ask("Any errors?", "metrics", down, QUERY)
-    ledger.keep(number, ("service", "p95_ms"), kept)
-    assert ledger.evidence[0].rows.total == 0
+    ledger.read(number, "doubled", {})
+    assert (ledger.evidence[0].status, ledger.evidence[0].reading) == ("failed", None)

@@ -61,6 +61,8 @@ class Symptom:
     expected: float
     weight: float
     operation: str = ""
+    is_felt_by_callers: bool = False
+    """Whether its callers show it, and not its own telemetry."""
 
 
 @dataclass(frozen=True)

@@ -1,65 +1,55 @@
-"""From suspects to a Diagnosis: probabilities, the release verdict, who is affected, or why nothing can be said."""
+"""From suspects to a Diagnosis: probabilities, claims that were checked, the release verdict, or why it is open."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from watchkeeper.analysis.robust import location_scale
-from watchkeeper.analysis.symptoms import Symptom
-from watchkeeper.diagnosis.blame import parts_of, reachable
+from watchkeeper.diagnosis import wording
+from watchkeeper.diagnosis.blame import parts_of
+from watchkeeper.diagnosis.scope import affected
+from watchkeeper.diagnosis.seen import Seen
 from watchkeeper.diagnosis.suspects import Suspect
-from watchkeeper.diagnosis.timing import Timing
-from watchkeeper.diagnosis.wording import fix, headline, open_headline, say_fanout, say_input, settled_by
-from watchkeeper.domain import Affected, Claim, Cost, Diagnosis, Hypothesis, ReleaseVerdict, Scope
-from watchkeeper.evidence.details import Details
-from watchkeeper.evidence.vitals import Vitals
+from watchkeeper.diagnosis.verify import Verified, Writer, ground_of, verify
+from watchkeeper.domain import Cost, Diagnosis, Hypothesis, ReleaseVerdict, Scope
+from watchkeeper.evidence.prose import given, number_of
+from watchkeeper.evidence.recheck import Recheck
+from watchkeeper.evidence.selectors import select
 
 UNKNOWN = 0.15
 """The score that stands for a cause that is not among the suspects."""
 SURE = 0.45
 """The least probability of the first hypothesis that is stated as a diagnosis."""
-HYPOTHESES = 5
+HYPOTHESES = 10
 WORTH_TELLING = 0.02
 LEAST_PAST_SECONDS = 30.0
 """Telemetry before the onset without which nothing can be called unusual."""
 SHARED_SLOWDOWN = 1.5
 """How much slower the median service must be before an inconclusive diagnosis points at what all share."""
+NO_CHANGE = "nothing was changed in the two hours before it began"
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Everything that a conclusion rests on."""
-
-    vitals: Vitals
-    details: Details
-    timing: Timing
-    symptoms: list[Symptom]
-    gaps: tuple[str, ...]
-
-
-def conclude(seen: Seen, suspects: Sequence[Suspect], at: datetime, cost: Cost) -> Diagnosis:
-    """Rank the suspects; inconclusive where the first is not probable enough."""
+def conclude(seen: Seen, suspects: Sequence[Suspect], recheck: Recheck, at: datetime, cost: Cost) -> Diagnosis:
+    """Rank the suspects whose claims hold; inconclusive where the first is not probable or not grounded enough."""
+    ground = ground_of(seen, recheck)
     total = sum(s.score for s in suspects) + UNKNOWN
-    ranked = [(s, s.score / total) for s in suspects[:HYPOTHESES] if s.claims and s.score / total >= WORTH_TELLING]
-    hypotheses = tuple(_hypothesis(s, p, seen) for s, p in ranked)
-    scope = Scope(
-        since=seen.timing.onset.at,
-        onset_uncertainty_seconds=seen.timing.onset.uncertainty_seconds,
-        affected=_affected(seen, ranked[0][0].component if ranked else None),
+    checked = [
+        (verify(s, ground), s.score / total)
+        for s in suspects[:HYPOTHESES]
+        if s.claims and s.score / total >= WORTH_TELLING
+    ]
+    ranked = [(found, probability) for found, probability in checked if found.is_told]
+    writer = Writer(recheck, ground.names)
+    because = _open_because(seen, ranked, writer)
+    hypotheses = tuple(_hypothesis(found, p, seen) for found, p in ranked)
+    diagnosis = (
+        _stated(seen, ranked[0], writer, at, cost) if because is None else _open(seen, because, writer, at, cost)
     )
-    if not ranked or ranked[0][1] < SURE or _has_no_good_past(seen):
-        return _inconclusive(seen, hypotheses, scope, at, cost)
-    top = ranked[0][0]
-    return Diagnosis(
-        at=at,
-        status="diagnosed",
-        headline=headline(top, ranked[0][1], seen.symptoms, seen.timing),
-        hypotheses=hypotheses,
-        release=_release(top, seen),
-        scope=scope,
-        suggested_fix=fix(top, seen.details),
-        gaps=seen.gaps,
-        cost=cost,
+    return diagnosis.model_copy(
+        update={
+            "hypotheses": hypotheses,
+            "struck": tuple(dict.fromkeys(struck for found, _ in checked for struck in found.struck)),
+            "figures": tuple(dict.fromkeys(writer.figures)),
+            "scope": _scope(seen, ranked[0][0].suspect.component if ranked else None),
+        }
     )
 
 
@@ -78,22 +68,63 @@ def nothing_wrong(at: datetime, looked_at: Sequence[str], gaps: tuple[str, ...],
 
 def cannot_tell(at: datetime, because: str, gaps: tuple[str, ...], cost: Cost) -> Diagnosis:
     """The diagnosis where what can be seen is too little: absence of telemetry is not health."""
-    return _undecided(at, because, (), Scope(), gaps, cost)
+    return Diagnosis(
+        at=at,
+        status="inconclusive",
+        headline=f"Inconclusive: {because}",
+        inconclusive_because=because,
+        release=ReleaseVerdict(status="undetermined", reason="no cause is established"),
+        gaps=gaps,
+        cost=cost,
+    )
 
 
-def _inconclusive(seen: Seen, hypotheses: tuple[Hypothesis, ...], scope: Scope, at: datetime, cost: Cost) -> Diagnosis:
-    slowdown = parts_of(seen.vitals, seen.timing).slowdown
+Ranked = Sequence[tuple[Verified, float]]
+
+
+def _stated(seen: Seen, first: tuple[Verified, float], writer: Writer, at: datetime, cost: Cost) -> Diagnosis:
+    top, probability = first[0].suspect, round(first[1], 3)
+    fields = {"probability": probability, "others": wording.others_affected(seen, top.component)}
+    headline = writer.write(wording.headline(top, seen), fields, wording.plain_headline(top, seen))
+    fix = writer.write(wording.fix(top, seen), None, f"{wording.plain_fix(top, seen.details.versions)}.")
+    return Diagnosis(
+        at=at,
+        status="diagnosed",
+        headline=headline,
+        # The ranking is put in by whoever has it whole; a diagnosis cannot be made without its first.
+        hypotheses=(_hypothesis(first[0], first[1], seen),),
+        release=_release(top, seen, writer),
+        suggested_fix=fix,
+        gaps=seen.gaps,
+        cost=cost,
+    )
+
+
+def _open(seen: Seen, because: str, writer: Writer, at: datetime, cost: Cost) -> Diagnosis:
+    undecided = cannot_tell(at, because, seen.gaps, cost)
+    fields = {"others": wording.others_affected(seen, None)}
+    headline = writer.write(wording.open_headline(seen), fields, undecided.headline)
+    return undecided.model_copy(update={"headline": headline})
+
+
+def _open_because(seen: Seen, ranked: Ranked, writer: Writer) -> str | None:
+    """Why no cause may be stated; None where the first may."""
     if _has_no_good_past(seen):
-        because = "there is no good past in this window to compare with: it was so from the first telemetry on"
-    elif slowdown >= SHARED_SLOWDOWN:
-        because = f"everything became {slowdown:.1f} times slower together: look at the host they share"
-    elif not hypotheses:
-        because = "there are symptoms, and nothing that was looked at explains them"
-    else:
-        names = " or ".join(f"{h.component} ({h.probability:.0%})" for h in hypotheses[:3])
-        because = f"no cause stands out: {names}"
-    undecided = _undecided(at, because, hypotheses, scope, seen.gaps, cost)
-    return undecided.model_copy(update={"headline": open_headline(seen.symptoms, seen.timing)})
+        return "there is no good past in this window to compare with: it was so from the first telemetry on"
+    if ranked and ranked[0][1] >= SURE:
+        return ranked[0][0].not_grounded_because
+    if parts_of(seen.vitals, seen.timing).slowdown >= SHARED_SLOWDOWN:
+        times = number_of(seen.saying.evidence["first onset"], select("first", "slowdown_of_all"), "x")
+        text = "became {} slower together: look at the host they share"
+        return writer.write(f"everything {text.format(f'{times} times')}", None, f"everything {text.format('much')}")
+    if not ranked:
+        return "there are symptoms, and nothing that was looked at explains them"
+    fields = {found.suspect.component: round(probability, 3) for found, probability in ranked[:3]}
+    places = {f"place_{i}": p for i, p in enumerate(fields.values())}
+    names = [f"{name} ({given(f'place_{i}', '%0')})" for i, name in enumerate(fields)]
+    return writer.write(
+        f"no cause stands out: {' or '.join(names)}", places, f"no cause stands out: {' or '.join(fields)}"
+    )
 
 
 def _has_no_good_past(seen: Seen) -> bool:
@@ -105,85 +136,38 @@ def _has_no_good_past(seen: Seen) -> bool:
     return all(s.measure == "error ratio" and s.observed < 1.5 * s.expected for s in seen.symptoms)
 
 
-def _undecided(
-    at: datetime, because: str, hypotheses: tuple[Hypothesis, ...], scope: Scope, gaps: tuple[str, ...], cost: Cost
-) -> Diagnosis:
-    return Diagnosis(
-        at=at,
-        status="inconclusive",
-        headline=f"Inconclusive: {because}",
-        hypotheses=hypotheses,
-        inconclusive_because=because,
-        release=ReleaseVerdict(status="undetermined", reason="no cause is established"),
-        scope=scope,
-        gaps=gaps,
-        cost=cost,
+def _scope(seen: Seen, cause: str | None) -> Scope:
+    return Scope(
+        since=seen.timing.onset.at,
+        onset_uncertainty_seconds=seen.timing.onset.uncertainty_seconds,
+        affected=affected(seen, cause),
     )
 
 
-def _hypothesis(suspect: Suspect, probability: float, seen: Seen) -> Hypothesis:
-    guilty = suspect.trial.change if suspect.trial is not None and suspect.kind == "bad-change" else None
+def _hypothesis(found: Verified, probability: float, seen: Seen) -> Hypothesis:
+    suspect = found.suspect
     began = seen.timing.services.get(suspect.component)
     return Hypothesis(
         component=suspect.component,
         kind=suspect.kind,
         probability=round(probability, 3),
-        claims=tuple(suspect.claims + _inside(suspect, seen.details)),
-        against=tuple(suspect.against),
-        change=guilty,
+        claims=found.claims,
+        against=found.against,
+        change=suspect.trial.change if suspect.trial is not None and suspect.kind == "bad-change" else None,
         dependency=suspect.dependency,
         onset=began.at if began is not None else None,
-        settled_by=settled_by(suspect),
+        settled_by=wording.settled_by(suspect),
     )
 
 
-def _inside(suspect: Suspect, details: Details) -> list[Claim]:
-    """What the inside of requests says about a component."""
-    spans, name = details.evidence["spans"], suspect.component
-    texts = [say_fanout(f) for f in details.fanouts if f.service == name][:2]
-    texts += [say_input(i) for s, i in details.failing_inputs.items() if s == name]
-    texts += [
-        f"{o.count} failures begin in “{o.name}” (before: {o.before}): {o.exception} {o.message}".strip()
-        for o in details.origins[:10]
-        if o.service == name and o.count > 2 * o.before
-    ][:2]
-    texts += [
-        f"own time in “{o.name}”: {o.before_ms:.1f} → {o.after_ms:.1f} ms a request"
-        for o in details.own_times[:5]
-        if o.service == name and o.gain_ms > 2 and o.after_ms > 1.3 * o.before_ms
-    ][:2]
-    return [Claim(text=text[:400], evidence=spans) for text in texts]
-
-
-def _release(top: Suspect, seen: Seen) -> ReleaseVerdict:
-    if top.kind == "bad-change" and top.trial is not None:
-        return ReleaseVerdict(status="caused", change=top.trial.change, reason=top.trial.reason)
+def _release(top: Suspect, seen: Seen, writer: Writer) -> ReleaseVerdict:
     if top.trial is not None:
-        return ReleaseVerdict(status="not-release-related", reason=top.trial.reason)
+        is_guilty = top.kind == "bad-change"
+        otherwise = "its time fits the onset" if is_guilty else "its time does not fit the onset"
+        reason = writer.write(seen.saying.trial_text(top.trial), None, otherwise)
+        if is_guilty:
+            return ReleaseVerdict(status="caused", change=top.trial.change, reason=reason)
+        return ReleaseVerdict(status="not-release-related", reason=reason)
     if not seen.details.changes:
-        return ReleaseVerdict(
-            status="not-release-related", reason="nothing was changed in the two hours before it began"
-        )
+        return ReleaseVerdict(status="not-release-related", reason=NO_CHANGE)
     return ReleaseVerdict(status="not-release-related", reason=f"no change of {top.component} came before it")
-
-
-def _affected(seen: Seen, cause: str | None) -> tuple[Affected, ...]:
-    """Services with symptoms, and who calls the cause, with what they suffered; most failures, then slowest, first."""
-    parts = parts_of(seen.vitals, seen.timing)
-    edges = {(callee, caller) for caller, callee, _ in seen.vitals.calls}
-    names = {s.service for s in seen.symptoms} | (reachable(cause, edges) if cause else set())
-    found = []
-    for name in sorted(names & set(seen.vitals.services)):
-        red = seen.vitals.services[name]
-        requests, errors = red.total(parts.incident)
-        now, usual = (location_scale(red.p95_ms[part])[0] for part in (parts.incident, parts.usual))
-        found.append(
-            Affected(
-                service=name,
-                requests=int(requests),
-                errors=int(errors),
-                p95_ms=round(now, 1) if now == now else None,
-                usual_p95_ms=round(usual, 1) if usual == usual else None,
-            )
-        )
-    return tuple(sorted(found, key=lambda a: (-a.errors, -(a.p95_ms or 0) / (a.usual_p95_ms or 1), a.service)))

@@ -1,11 +1,13 @@
 """Whether a change can have done it: its time against the onset, and how its version did before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
+from watchkeeper.analysis.series import Key, Red
 from watchkeeper.diagnosis.timing import Began
 from watchkeeper.domain import Change
-from watchkeeper.evidence.details import Details
 from watchkeeper.evidence.vitals import Vitals
 
 AFTERMATH_SECONDS = 30.0
@@ -13,33 +15,53 @@ AFTERMATH_SECONDS = 30.0
 HEALTHY_REQUESTS, HEALTHY_SECONDS = 20, 15.0
 """Requests that a new version must have answered in the usual way, and for how long, before it counts as cleared."""
 
+Outcome = Literal["fits", "began after", "ran well", "long before"]
+
 
 @dataclass(frozen=True)
 class Trial:
-    """One change on trial for one component's trouble."""
+    """One change on trial for its service's trouble; times in seconds."""
 
     change: Change
-    is_guilty: bool
-    reason: str
+    outcome: Outcome
+    onset: datetime
+    gap_seconds: float
+    """From the change's begin to the onset."""
+    waited_seconds: float
+    """From the change's end to the onset."""
+    margin_seconds: float
+    answered: int
+    """Requests that the new version answered well before the onset; 0 where that clears it of nothing."""
+
+    @property
+    def is_guilty(self) -> bool:
+        """Whether nothing clears it."""
+        return self.outcome == "fits"
 
 
-def try_change(change: Change, began: Began, vitals: Vitals, details: Details) -> Trial:
-    """Compare the change's own time with the onset; a change that ran well before the onset is cleared."""
+def try_change(change: Change, began: Began, vitals: Vitals, versions: Mapping[Key, Red]) -> Trial:
+    """Compare the change's own time with the onset; a change that ran well before the onset is cleared.
+
+    `versions` are requests by (service, version) on the vitals' grid.
+    """
     margin = timedelta(seconds=began.uncertainty_seconds + vitals.grid.step_seconds)
     done = change.ended_at or change.began_at
-    name = describe(change)
+    answered, outcome = 0, "fits"
     if change.began_at > began.at + margin:
-        return Trial(change, False, f"{name} began only after the trouble had")
-    waited = (began.at - done).total_seconds()
-    healthy = _ran_well(change, done, began, vitals, details)
-    if healthy:
-        return Trial(change, False, f"{name} had answered {healthy} requests well in {waited:.0f} s before it began")
-    if began.at <= done + timedelta(seconds=AFTERMATH_SECONDS) + margin:
-        gap = (began.at - change.began_at).total_seconds()
-        return Trial(
-            change, True, f"the trouble began {gap:.0f} s after {name} began, ± {margin.total_seconds():.0f} s"
-        )
-    return Trial(change, False, f"{name} was complete {waited:.0f} s before the trouble began")
+        outcome = "began after"
+    elif answered := _ran_well(change, done, began, vitals, versions):
+        outcome = "ran well"
+    elif began.at > done + timedelta(seconds=AFTERMATH_SECONDS) + margin:
+        outcome = "long before"
+    return Trial(
+        change=change,
+        outcome=outcome,  # type: ignore[arg-type]
+        onset=began.at,
+        gap_seconds=(began.at - change.began_at).total_seconds(),
+        waited_seconds=(began.at - done).total_seconds(),
+        margin_seconds=margin.total_seconds(),
+        answered=answered,
+    )
 
 
 def describe(change: Change) -> str:
@@ -48,20 +70,20 @@ def describe(change: Change) -> str:
     return f"{change.kind}{version} of {change.service}"
 
 
-def previous_version(change: Change, details: Details) -> str | None:
+def previous_version(change: Change, versions: Mapping[Key, Red]) -> str | None:
     """The version that served most requests besides the change's own."""
-    others = {v: float(red.requests.sum()) for (s, v), red in details.versions.items() if s == change.service and v}
+    others = {v: float(red.requests.sum()) for (s, v), red in versions.items() if s == change.service and v}
     others.pop(change.version or "", None)
     return max(others, key=lambda v: others[v], default=None)
 
 
-def _ran_well(change: Change, done: datetime, began: Began, vitals: Vitals, details: Details) -> int:
+def _ran_well(change: Change, done: datetime, began: Began, vitals: Vitals, versions: Mapping[Key, Red]) -> int:
     """Requests that the new version answered well before the onset; 0 where that clears it of nothing.
 
     As many are needed as make it unlikely (5 %) that none met the fault, at the share of failures seen since; and
     they must not have been on their way to the durations seen since.
     """
-    red, service = details.versions.get((change.service, change.version or "")), vitals.services.get(change.service)
+    red, service = versions.get((change.service, change.version or "")), vitals.services.get(change.service)
     margin = timedelta(seconds=began.uncertainty_seconds + vitals.grid.step_seconds)
     if red is None or service is None or (began.at - margin - done).total_seconds() < HEALTHY_SECONDS:
         return 0

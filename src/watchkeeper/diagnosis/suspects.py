@@ -8,12 +8,13 @@ from watchkeeper.analysis.lognews import ERROR, WARN
 from watchkeeper.analysis.resources import ResourceKind
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats
-from watchkeeper.analysis.symptoms import Symptom, say_symptom
-from watchkeeper.diagnosis.blame import Share, parts_of, shares_of
-from watchkeeper.diagnosis.releases import Trial, try_change
+from watchkeeper.diagnosis.blame import Share, parts_of
+from watchkeeper.diagnosis.releases import Trial
+from watchkeeper.diagnosis.restarts import restarts_of
+from watchkeeper.diagnosis.seen import Seen
 from watchkeeper.diagnosis.timing import Timing
-from watchkeeper.domain import Change, Claim, FaultKind
-from watchkeeper.evidence.details import Details
+from watchkeeper.domain import FaultKind
+from watchkeeper.evidence.claims import Statement
 from watchkeeper.evidence.vitals import Vitals
 
 WEIGHTS = {
@@ -46,8 +47,9 @@ class Suspect:
     share: Share = field(default_factory=Share)
     traits: set[str] = field(default_factory=set)
     """Which of `WEIGHTS` spoke for it."""
-    claims: list[Claim] = field(default_factory=list)
-    against: list[Claim] = field(default_factory=list)
+    claims: list[Statement] = field(default_factory=list)
+    """What can be said for it, not checked yet."""
+    against: list[Statement] = field(default_factory=list)
     trial: Trial | None = None
     """The change that is blamed, or the last one that was cleared."""
     callers: tuple[int, int] = (0, 0)
@@ -79,19 +81,21 @@ class Suspect:
         return "errors" if self.share.errors >= self.share.latency else "latency"
 
 
-def suspects_of(vitals: Vitals, details: Details, timing: Timing, symptoms: list[Symptom]) -> list[Suspect]:
+def suspects_of(seen: Seen) -> list[Suspect]:
     """All components with any evidence against them, the strongest suspicion first."""
     found: dict[str, Suspect] = {}
-    _add_blame(found, vitals, timing, symptoms)
-    _add_symptoms(found, vitals, symptoms)
-    _add_resources(found, vitals, timing)
-    _add_restarts(found, vitals, details, timing)
-    _add_logs(found, details)
-    _add_fanouts(found, details)
+    _add_blame(found, seen)
+    _add_symptoms(found, seen)
+    _add_resources(found, seen)
+    _add_restarts(found, seen)
+    _add_logs(found, seen)
+    _add_fanouts(found, seen)
     for suspect in found.values():
-        suspect.surge = _surge(vitals, timing, suspect.component)
-        suspect.callers = _seen_by_callers(vitals, timing, suspect.component)
-        _try_changes(suspect, vitals, details, timing)
+        suspect.surge = _surge(seen.vitals, seen.timing, suspect.component)
+        suspect.callers = _seen_by_callers(seen.vitals, seen.timing, suspect.component)
+        _try_changes(suspect, seen)
+        _look_inside(suspect, seen)
+        _say_when(suspect, seen)
     return sorted((s for s in found.values() if s.score > 0), key=lambda s: (-s.score, s.component))
 
 
@@ -99,48 +103,51 @@ def _suspect(found: dict[str, Suspect], component: str) -> Suspect:
     return found.setdefault(component, Suspect(component))
 
 
-def _add_blame(found: dict[str, Suspect], vitals: Vitals, timing: Timing, symptoms: list[Symptom]) -> None:
-    measures = {s.measure for s in symptoms}
+def _say(suspect: Suspect, statement: Statement | None) -> None:
+    if statement is not None:
+        suspect.claims.append(statement)
+
+
+def _say_when(suspect: Suspect, seen: Seen) -> None:
+    statement = seen.saying.onset(suspect.component, seen.latest_onset)
+    if statement is not None:
+        (suspect.against if statement.operator == "after" else suspect.claims).append(statement)
+
+
+def _add_blame(found: dict[str, Suspect], seen: Seen) -> None:
+    measures = {s.measure for s in seen.symptoms}
     heavy = {
-        "errors": WEIGHTS["errors"] * (1.0 if "error ratio" in measures else FAINT),
-        "latency": WEIGHTS["latency"] * (1.0 if measures & {"mean latency", "p95 latency"} else FAINT),
+        "failures": WEIGHTS["errors"] * (1.0 if "error ratio" in measures else FAINT),
+        "extra time": WEIGHTS["latency"] * (1.0 if measures & {"mean latency", "p95 latency"} else FAINT),
     }
-    for component, share in shares_of(vitals, timing, symptoms).items():
+    for component, share in seen.shares.items():
         suspect = _suspect(found, component)
         suspect.share = share
-        for unit, amount in (("errors", share.errors), ("latency", share.latency)):
+        for unit, amount in (("failures", share.errors), ("extra time", share.latency)):
             suspect.score += heavy[unit] * amount
             if amount >= 0.1 and heavy[unit] > FAINT:
-                what = "failures" if unit == "errors" else "extra time"
-                text = f"{amount:.0%} of the {what} is left at {component} after what its callees explain"
-                suspect.claims.append(Claim(text=text, evidence=vitals.evidence["calls"]))
+                _say(suspect, seen.saying.blame(component, unit, amount))
 
 
-def _add_symptoms(found: dict[str, Suspect], vitals: Vitals, symptoms: list[Symptom]) -> None:
-    for symptom in symptoms:
-        evidence = vitals.evidence["services"]
+def _add_symptoms(found: dict[str, Suspect], seen: Seen) -> None:
+    for symptom in seen.symptoms:
         suspect = _suspect(found, symptom.service)
-        if symptom.measure in ("cpu", "memory", "pool"):
-            evidence = vitals.evidence["resources"]
+        if symptom.measure in ("cpu", "memory", "pool", "silence"):
             _speak(suspect, symptom.measure)
-        elif symptom.measure == "silence":
-            evidence = vitals.evidence["logs"]
-            _speak(suspect, "silence")
-        suspect.claims.append(Claim(text=say_symptom(symptom), evidence=evidence))
+        _say(suspect, seen.saying.symptom(symptom))
 
 
-def _add_resources(found: dict[str, Suspect], vitals: Vitals, timing: Timing) -> None:
+def _add_resources(found: dict[str, Suspect], seen: Seen) -> None:
     """Of those that carry blame: resources that rose with it, though not so far as to raise an alarm by themselves."""
-    parts = parts_of(vitals, timing)
-    for (service, kind), usage in sorted(vitals.resources.items()):
+    parts = parts_of(seen.vitals, seen.timing)
+    for (service, kind), usage in sorted(seen.vitals.resources.items()):
         suspect = found.get(service)
         if suspect is None or not _is_blamed(suspect) or kind not in RISES:
             continue
         before, now = (_level(kind, usage.values[part]) for part in (parts.usual, parts.incident))
         if before >= 0 and now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
             _speak(suspect, kind)
-            text = f"{usage.metric} of {service} rose with it: {now:.2g}, usually {before:.2g}"
-            suspect.claims.append(Claim(text=text, evidence=vitals.evidence["resources"]))
+            _say(suspect, seen.saying.resource(service, kind, usage.metric))
 
 
 def _level(kind: ResourceKind, values: Floats) -> float:
@@ -157,41 +164,28 @@ def _speak(suspect: Suspect, trait: str) -> None:
         suspect.score += WEIGHTS[trait]
 
 
-def _add_restarts(found: dict[str, Suspect], vitals: Vitals, details: Details, timing: Timing) -> None:
-    """Processes that came up around or after the onset though nobody deployed them."""
-    grid = vitals.grid
-    since = grid.position_of(timing.onset.at) - (timing.onset.uncertainty_seconds + 15) / grid.step_seconds
-    for service, instances in vitals.instances.items():
-        born = [first for first, _ in instances.values() if first >= max(since, 3)]
-        own = [c for c in details.changes if c.service == service]
-        unexplained = [step for step in born if not any(_explains(c, grid.time_of(step).timestamp()) for c in own)]
-        if unexplained and len(instances) > 1:
-            suspect = _suspect(found, service)
-            _speak(suspect, "restarts")
-            text = f"{service} started anew {len(unexplained)} times since the onset, and nobody deployed it"
-            suspect.claims.append(Claim(text=text, evidence=vitals.evidence["resources"]))
+def _add_restarts(found: dict[str, Suspect], seen: Seen) -> None:
+    for service in restarts_of(seen.vitals, seen.details.changes, seen.timing):
+        suspect = _suspect(found, service)
+        _speak(suspect, "restarts")
+        _say(suspect, seen.saying.restarts(service))
 
 
-def _explains(change: Change, moment: float) -> bool:
-    end = change.ended_at or change.began_at
-    return change.began_at.timestamp() - 15 <= moment <= end.timestamp() + 30
-
-
-def _add_logs(found: dict[str, Suspect], details: Details) -> None:
-    for news in details.logs[:20]:
+def _add_logs(found: dict[str, Suspect], seen: Seen) -> None:
+    logs = seen.details.evidence["logs"]
+    for news in seen.details.logs[:20]:
         suspect = _suspect(found, news.service)
         if news.severity < WARN or (news.severity < ERROR and suspect.score == 0):
             continue
         if news.severity >= ERROR and news.is_new:
             _speak(suspect, "logs")
-        text = f"{'new' if news.is_new else 'surging'} line ({news.before} → {news.after}): {news.example[:160]}"
-        if sum(c.evidence == details.evidence["logs"] for c in suspect.claims) < 3:
-            suspect.claims.append(Claim(text=text, evidence=details.evidence["logs"]))
+        if sum(c.evidence == logs for c in suspect.claims) < 3:
+            _say(suspect, seen.saying.line(news.service, news.template, is_new=news.is_new))
 
 
-def _add_fanouts(found: dict[str, Suspect], details: Details) -> None:
+def _add_fanouts(found: dict[str, Suspect], seen: Seen) -> None:
     """Of those that carry blame: the ones that make many more calls per request than they did."""
-    for fanout in details.fanouts:
+    for fanout in seen.details.fanouts:
         suspect = found.get(fanout.service)
         if suspect is not None and suspect.share.latency >= BLAMED:
             _speak(suspect, "fanout")
@@ -218,14 +212,27 @@ def _seen_by_callers(vitals: Vitals, timing: Timing, component: str) -> tuple[in
     return int(sum(requests for requests, _ in totals)), int(sum(errors for _, errors in totals))
 
 
-def _try_changes(suspect: Suspect, vitals: Vitals, details: Details, timing: Timing) -> None:
+def _try_changes(suspect: Suspect, seen: Seen) -> None:
     """Put every change of the component on trial; the guilty one nearest to the onset counts."""
-    began = timing.services.get(suspect.component, timing.onset)
-    trials = [try_change(c, began, vitals, details) for c in details.changes if c.service == suspect.component]
-    trials.sort(key=lambda t: (not t.is_guilty, abs((t.change.began_at - began.at).total_seconds())))
+    trials = [trial for trial in seen.trials if trial.change.service == suspect.component]
+    trials.sort(key=lambda t: (not t.is_guilty, abs(t.gap_seconds)))
     suspect.trial = trials[0] if trials else None
     if suspect.trial is not None and suspect.trial.is_guilty and _is_blamed(suspect):
         _speak(suspect, "change")
-    evidence = details.evidence["changes"]
     for trial in trials[:3]:
-        (suspect.claims if trial.is_guilty else suspect.against).append(Claim(text=trial.reason, evidence=evidence))
+        (suspect.claims if trial.is_guilty else suspect.against).append(seen.saying.trial(trial))
+
+
+def _look_inside(suspect: Suspect, seen: Seen) -> None:
+    """What the inside of requests says about a component."""
+    details, name, saying = seen.details, suspect.component, seen.saying
+    for fanout in [f for f in details.fanouts if f.service == name][:2]:
+        _say(suspect, saying.fanout(name, fanout.name))
+    if name in details.failing_inputs:
+        _say(suspect, saying.failing_input(name))
+    origins = [o for o in details.origins[:10] if o.service == name and o.count > 2 * o.before]
+    for origin in origins[:2]:
+        _say(suspect, saying.origin(name, origin.name, origin.exception, origin.message))
+    slower = (o for o in details.own_times[:5] if o.gain_ms > 2 and o.after_ms > 1.3 * o.before_ms)
+    for own in [o for o in slower if o.service == name][:2]:
+        _say(suspect, saying.own_time(name, own.name))

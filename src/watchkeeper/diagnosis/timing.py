@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -30,6 +30,16 @@ class Began:
 
     at: datetime
     uncertainty_seconds: float
+
+    @property
+    def earliest(self) -> datetime:
+        """The moment before which it hardly began."""
+        return self.at - timedelta(seconds=self.uncertainty_seconds)
+
+    @property
+    def latest(self) -> datetime:
+        """The moment by which it had nearly surely begun."""
+        return self.at + timedelta(seconds=self.uncertainty_seconds)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class Affected(Noun):
     errors: int = Field(ge=0)
     p95_ms: float | None = None
     usual_p95_ms: float | None = None
+    evidence: EvidenceId | None = None
 
 
 class Portion(Noun):

@@ -80,11 +80,13 @@ Standing = Literal["unchecked", "holds", "supports"]
 
 
 class Figure(Noun):
-    """One number or time in a text, and where it comes from: the selector is asked of the evidence's rows."""
+    """One number, time or quotation in a text, and where it comes from."""
 
     text: Text
-    evidence: EvidenceId
+    evidence: EvidenceId | None
+    """None where it is a field of the diagnosis itself, such as its probability."""
     selector: Text
+    """What was asked of the evidence's rows, or the name of the field."""
 
 
 class Claim(Noun):

@@ -1,12 +1,14 @@
 """The book of everything that was asked for one case, and what came back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 import pyarrow as pa
 
-from watchkeeper.domain import Evidence, EvidenceId, Rows, Scalar
+from watchkeeper.domain import Asked, Evidence, EvidenceId, Reading, Rows, Scalar, Window
 from watchkeeper.errors import SourceUnavailable
+from watchkeeper.evidence.answers import Answers, Readings, spelled
 from watchkeeper.telemetry.sources import Answer, Cancel, Query
 
 EXCERPT = 20
@@ -18,33 +20,76 @@ Q = TypeVar("Q", bound=Query)
 Ask = Callable[[Q, Cancel | None], Answer]
 
 
-class Ledger:
+class Ledger(Answers):
     """Asks sources and numbers the evidence. A source that fails leaves evidence that says so, and no rows."""
 
-    def __init__(self, cancel: Cancel | None = None) -> None:
+    def __init__(self, cancel: Cancel | None = None, readings: Readings | None = None, first: int = 1) -> None:
+        super().__init__(readings or {})
         self._cancel = cancel
+        self._next = first
         self._entries: dict[EvidenceId, Evidence] = {}
+        self._answers: dict[EvidenceId, pa.Table | None] = {}
+        self._queries: dict[EvidenceId, Query] = {}
 
     def ask(self, question: str, source: str, method: Ask[Q], query: Q) -> tuple[EvidenceId, pa.Table | None]:
         """Put one question; the answer's table, or None where the source failed. Its evidence is kept."""
-        number = f"e{len(self._entries) + 1}"
+        number = self._number()
+        text, table, failure = query.model_dump_json(), None, None
         try:
             answer = method(query, self._cancel)
+            text, table = answer.query, answer.rows
         except SourceUnavailable as error:
-            self._enter(number, question, source, query, query.model_dump_json(), None, str(error))
-            return number, None
-        self._enter(number, question, source, query, answer.query, answer.rows, None)
-        return number, answer.rows
+            failure = str(error)
+        self._queries[number], self._answers[number] = query, table
+        self._entries[number] = Evidence(
+            id=number,
+            question=question,
+            source=source,
+            query=text,
+            window=query.window,
+            status=_status(table, failure),
+            rows=Rows(columns=()) if table is None else excerpt(table),
+            failure=failure,
+            asked=Asked(method=getattr(method, "__name__", "unknown"), query=query.model_dump_json()),
+        )
+        return number, table
 
-    def keep(self, number: EvidenceId, columns: Iterable[str], rows: Iterable[tuple[Scalar, ...]]) -> None:
-        """Replace the excerpt of evidence that was found by what an analysis made of the whole answer."""
+    def read(self, number: EvidenceId, name: str, parameters: Mapping[str, object]) -> None:
+        """Have an analysis make the rows of this evidence from now on; evidence that failed stays as it is."""
         entry = self._entries[number]
-        if entry.status != "found":
-            return
-        values = [tuple(_bounded(v) for v in row) for row in rows]
-        if values:
-            kept = Rows(columns=tuple(columns), values=tuple(values[:EXCERPT]), total=len(values))
-            self._entries[number] = entry.model_copy(update={"rows": kept})
+        if entry.status == "found":
+            reading = Reading(name=name, of=(number,), parameters=spelled(parameters))
+            self._entries[number] = self._with_rows(entry.model_copy(update={"reading": reading}))
+
+    def derive(
+        self, question: str, name: str, of: Iterable[EvidenceId], parameters: Mapping[str, object], window: Window
+    ) -> EvidenceId:
+        """Evidence that an analysis computes from other evidence; what of that failed is missing in it."""
+        number = self._number()
+        reading = Reading(name=name, of=tuple(of), parameters=spelled(parameters))
+        entry = Evidence(
+            id=number,
+            question=question,
+            source="analysis",
+            query=f"{name} of {', '.join(reading.of) or 'nothing'} {reading.parameters}",
+            window=window,
+            status="empty",
+            reading=reading,
+        )
+        self._entries[number] = self._with_rows(entry)
+        return number
+
+    def entry(self, number: EvidenceId) -> Evidence:
+        """The piece of evidence."""
+        return self._entries[number]
+
+    def answer(self, number: EvidenceId) -> pa.Table | None:
+        """What the source said, None where it failed."""
+        return self._answers[number]
+
+    def query(self, number: EvidenceId) -> Query:
+        """The typed query that was asked."""
+        return self._queries[number]
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -56,43 +101,38 @@ class Ledger:
         """One sentence for each question that could not be answered."""
         return tuple(f"{e.question} Not known: {e.failure}" for e in self._entries.values() if e.status == "failed")
 
-    def _enter(
-        self,
-        number: EvidenceId,
-        question: str,
-        source: str,
-        query: Query,
-        text: str,
-        table: pa.Table | None,
-        failure: str | None,
-    ) -> None:
-        rows = excerpt(table) if table is not None else Rows(columns=())
-        status = "failed" if failure is not None else "found" if rows.total else "empty"
-        self._entries[number] = Evidence.model_validate(
-            {
-                "id": number,
-                "question": question,
-                "source": source,
-                "query": text,
-                "window": query.window,
-                "status": status,
-                "rows": rows,
-                "failure": failure,
-            }
-        )
+    @property
+    def asked(self) -> int:
+        """How many questions were put to sources."""
+        return len(self._queries)
+
+    def _number(self) -> EvidenceId:
+        self._next += 1
+        return f"e{self._next - 1}"
+
+    def _with_rows(self, entry: Evidence) -> Evidence:
+        """The entry with what its analysis makes of the answers."""
+        self._entries[entry.id] = entry
+        self.forget(entry.id)
+        rows = excerpt(self.rows(entry.id))
+        return entry.model_copy(update={"rows": rows, "status": "found" if rows.total else "empty"})
+
+
+def _status(table: pa.Table | None, failure: str | None) -> str:
+    return "failed" if failure is not None else "found" if table is not None and table.num_rows else "empty"
 
 
 def excerpt(table: pa.Table) -> Rows:
-    """The first rows of a table, long texts cut; maps and lists as text."""
-    head = table.slice(0, EXCERPT).to_pylist()
+    """The first rows of a table, long texts cut; maps and lists as text, numbers to six digits."""
+    head = table.slice(0, EXCERPT).to_pylist() if table.num_rows else []
     values = tuple(tuple(_bounded(row[c]) for c in table.column_names) for row in head)
     return Rows(columns=tuple(table.column_names), values=values, total=table.num_rows)
 
 
 def _bounded(value: object) -> Scalar:
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if value == value else None
+    if value is None or isinstance(value, bool | int | datetime):
         return value
-    if hasattr(value, "isoformat"):
-        return value  # type: ignore[return-value]
     text = str(value)
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

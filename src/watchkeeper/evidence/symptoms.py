@@ -1,5 +1,6 @@
 """Which symptoms the vitals show at their end."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -58,7 +59,8 @@ def _felt_by_callers(vitals: Vitals, at: Stretch, how: Sensitivity, known: set[t
     for (_, callee, _), red in vitals.calls.items():
         by_callee.setdefault(callee, []).append(red)
     tests = (error_symptom((callee,), added(reds), at, how, len(by_callee)) for callee, reds in by_callee.items())
-    return [s for s in tests if s is not None and (s.service, s.measure) not in known]
+    found = (s for s in tests if s is not None and (s.service, s.measure) not in known)
+    return [replace(s, is_felt_by_callers=True) for s in found]
 
 
 def _seen(symptoms: list[Symptom]) -> set[tuple[str, str]]:

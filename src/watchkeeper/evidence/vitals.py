@@ -9,6 +9,7 @@ import pyarrow as pa
 from watchkeeper.analysis.resources import ResourceKind, Usage, usages
 from watchkeeper.analysis.series import Floats, Grid, Key, Red, floats, groups, red_series
 from watchkeeper.domain import EvidenceId, Window
+from watchkeeper.evidence.answers import Answers
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.telemetry.sources import CallQuery, LogCountQuery, MetricBucketQuery, RedQuery, Sources
 
@@ -79,8 +80,25 @@ def take_vitals(sources: Sources, window: Window, ledger: Ledger) -> Vitals:
             LogCountQuery(window=whole, step_seconds=step),
         ),
     }  # fmt: skip
-    tables = {name: table for name, (_, table) in asked.items() if table is not None}
-    return _vitals(tables, grid, {name: number for name, (number, _) in asked.items()})
+    return vitals_of(ledger, {name: number for name, (number, _) in asked.items()})
+
+
+def vitals_of(answers: Answers, evidence: dict[str, EvidenceId]) -> Vitals:
+    """The vitals that those answers make; computed once for a set of answers."""
+    return answers.once(("vitals", *evidence.values()), lambda: _read(answers, evidence))
+
+
+def grid_asked(answers: Answers, number: EvidenceId) -> Grid:
+    """The grid on which evidence was asked for."""
+    query = answers.query(number)
+    assert isinstance(query, RedQuery | CallQuery | MetricBucketQuery | LogCountQuery)
+    return Grid.over(query.window, query.step_seconds)
+
+
+def _read(answers: Answers, evidence: dict[str, EvidenceId]) -> Vitals:
+    found = {name: answers.answer(number) for name, number in evidence.items()}
+    tables = {name: table for name, table in found.items() if table is not None}
+    return _vitals(tables, grid_asked(answers, evidence["services"]), evidence)
 
 
 def _vitals(tables: dict[str, pa.Table], grid: Grid, evidence: dict[str, EvidenceId]) -> Vitals:

@@ -1,0 +1,242 @@
+"""What can be said for and against a suspect: words with placeholders, and the predicate that code checks."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchkeeper.analysis.symptoms import Symptom
+from watchkeeper.diagnosis.releases import Outcome, Trial, describe
+from watchkeeper.domain import ClaimRole, EvidenceId
+from watchkeeper.errors import QueryRejected, SourceUnavailable
+from watchkeeper.evidence.claims import Statement
+from watchkeeper.evidence.ledger import Ledger
+from watchkeeper.evidence.prose import between, number_of
+from watchkeeper.evidence.selectors import Selector, evaluate, select
+
+MEASURES = {
+    "error ratio": ("error_ratio", "%"),
+    "mean latency": ("mean_ms", "ms"),
+    "p95 latency": ("p95_ms", "ms"),
+    "cpu": ("value", "%"),
+    "memory": ("value", "MB"),
+    "pool": ("mean", "x"),
+}
+"""By a symptom's measure: the column that holds it, and its unit."""
+RESOURCES = ("cpu", "memory", "pool")
+
+
+def quoted(name: str) -> str:
+    """A name from outside inside a template: it cannot open a placeholder."""
+    return name.replace("{{", "{ {")
+
+
+@dataclass(frozen=True)
+class Saying:
+    """Makes statements about one incident's evidence."""
+
+    ledger: Ledger
+    evidence: dict[str, EvidenceId]
+    """By a short name: the evidence of vitals, details and what was computed."""
+
+    def rise(
+        self, evidence: str, selector: Selector, about: str, template: str, role: ClaimRole = "cause", unit: str = ""
+    ) -> Statement | None:
+        """That a figure lies above the middle between what it was and what it is; None where it did not rise.
+
+        `{now}` and `{before}` in the template become placeholders.
+        """
+        number = self.evidence[evidence]
+        now, before = self._figure(number, selector), self._before(number, selector)
+        if now is None or not now > before:
+            return None
+        control = selector.over(self._control(number, selector))
+        words = template.replace("{now}", number_of(number, selector, unit))
+        words = words.replace("{before}", number_of(number, control, unit))
+        middle = _rounded((now + before) / 2)
+        return Statement(words, number, selector, ">", middle, about, role, unit)
+
+    def symptom(self, symptom: Symptom) -> Statement | None:
+        """That the symptom's figure is higher than it was."""
+        if symptom.measure == "silence":
+            return self.silence(symptom.service)
+        evidence, selector = self._place(symptom)
+        unit = MEASURES[symptom.measure][1]
+        where = quoted(f"{symptom.service} {symptom.operation}".strip())
+        usually = ", usually {before}" if self._has_past(self.evidence[evidence], selector) else ", and no past"
+        if symptom.is_felt_by_callers:
+            usually += ", as its callers see it"
+        return self.rise(
+            evidence, selector, symptom.service, f"{symptom.measure} of {where}: {{now}}{usually}", "symptom", unit
+        )
+
+    def silence(self, service: str) -> Statement | None:
+        """That a service has reported nothing for a while."""
+        number, selector = self.evidence["presence"], select("first", "last_seen", service=service)
+        last = self._value(number, selector)
+        if not isinstance(last, datetime):
+            return None
+        end = f"{{{{{number}: end() | clock}}}}"
+        quiet = between(number_of(number, selector), end)
+        since = number_of(number, selector, "clock")
+        text = f"{quoted(service)} has sent no metrics, logs or spans for {quiet}, since {since}"
+        ends = self.ledger.entry(number).window.end
+        return Statement(text, number, selector, "before", last + (ends - last) / 2, service, "symptom")
+
+    def onset(self, service: str, latest: datetime) -> Statement | None:
+        """When the service's own trouble began: no later than the first symptom, or later; None where that is open."""
+        number = self.evidence["onsets"]
+        earliest = select("first", "earliest", service=service)
+        began = self._value(number, earliest)
+        if not isinstance(began, datetime):
+            return None
+        onset = select("first", "onset", service=service)
+        at = number_of(number, onset, "clock")
+        give = number_of(number, select("first", "uncertainty_seconds", service=service), "s")
+        first = number_of(self.evidence["first onset"], select("first", "onset"), "clock")
+        if began > latest:
+            later = between(first, number_of(number, onset))
+            text = f"it began at {quoted(service)} only at {at} ± {give}, {later} after the first symptom"
+            return Statement(text, number, earliest, "after", latest, service, "timing")
+        text = f"it began at {quoted(service)} at {at} ± {give}, not after the first symptom ({first})"
+        return Statement(text, number, earliest, "before", latest + timedelta(seconds=1), service, "timing")
+
+    def blame(self, component: str, unit: str, share: float) -> Statement:
+        """That much of the failures or of the extra time stays with the component."""
+        number = self.evidence["blame"]
+        selector = select("first", "share", component=component, unit=unit)
+        left = f"{number_of(number, selector, '%0')} of the {unit} is left at {quoted(component)}"
+        text = f"{left} after what its callees explain"
+        return Statement(text, number, selector, "≥", _rounded(share / 2), component, "cause", "%")
+
+    def resource(self, service: str, kind: str, metric: str) -> Statement | None:
+        """That a resource rose with it."""
+        column = "mean" if kind == "pool" else "value"
+        selector = select("first", column, service=service, kind=kind)
+        text = f"{quoted(metric)} of {quoted(service)} rose with it: {{now}}, usually {{before}}"
+        return self.rise("resources", selector, service, text)
+
+    def restarts(self, service: str) -> Statement:
+        """That processes of the service came up though nobody deployed it."""
+        number, selector = self.evidence["restarts"], select("first", "started", service=service)
+        times = number_of(number, selector, "count")
+        text = f"{quoted(service)} started anew {times} × since the onset, and nobody deployed it"
+        return Statement(text, number, selector, "≥", 1, service)
+
+    def line(self, service: str, template: str, *, is_new: bool) -> Statement | None:
+        """That a log line is new or surging."""
+        selector = select("first", "count", service=service, template=template)
+        example = number_of(
+            self.evidence["logs"], select("first", "example", service=service, template=template), "text"
+        )
+        text = f"{'new' if is_new else 'surging'} line ({{before}} → {{now}}): {example}"
+        return self.rise("logs", selector, service, text, unit="count")
+
+    def fanout(self, service: str, span: str) -> Statement | None:
+        """That a service makes more spans of a kind per request."""
+        selector = select("first", "per_request", service=service, span=span)
+        return self.rise("fan-out", selector, service, fanout_text(span), unit="x")
+
+    def own_time(self, service: str, span: str) -> Statement | None:
+        """That a kind of span takes longer by itself."""
+        selector = select("first", "own_ms", service=service, span=span)
+        text = f"own time in “{quoted(span)}”: {{before}} → {{now}} a request"
+        return self.rise("own time", selector, service, text, unit="ms")
+
+    def origin(self, service: str, span: str, exception: str, message: str) -> Statement | None:
+        """That failures begin in a kind of span."""
+        held = {"service": service, "span": span, "exception": exception, "message": message}
+        number = self.evidence["origins"]
+        what = " ".join(
+            number_of(number, select("first", name, **held), "text") for name in ("exception", "message") if held[name]
+        )
+        text = f"{{now}} failures begin in “{quoted(span)}” (before: {{before}})" + (f": {what}" if what else "")
+        return self.rise("origins", select("first", "count", **held), service, text, unit="count")
+
+    def failing_input(self, service: str) -> Statement | None:
+        """That requests with one input fail and others do not."""
+        text = self.failing_input_text(service)
+        return self.rise("inputs", select("first", "share", service=service), service, text, unit="%")
+
+    def failing_input_text(self, service: str) -> str:
+        """`requests with currency = JPY fail: 41 of 41, others 0 of 320`, as placeholders."""
+        number = self.evidence["inputs"]
+        units = {"attribute": "text", "value": "text"}
+        part = {
+            column: number_of(number, select("first", column, service=service), units.get(column, "count"))
+            for column in ("attribute", "value", "failed", "requests", "failed_elsewhere", "requests_elsewhere")
+        }
+        return (
+            f"requests with {part['attribute']} = {part['value']} fail: {part['failed']} of {part['requests']}, "
+            f"others {part['failed_elsewhere']} of {part['requests_elsewhere']}"
+        )
+
+    def fanout_figures(self, service: str, span: str) -> str:
+        """The fan-out's sentence with its placeholders."""
+        number, selector = self.evidence["fan-out"], select("first", "per_request", service=service, span=span)
+        text = fanout_text(span).replace("{now}", number_of(number, selector, "x"))
+        return text.replace("{before}", number_of(number, selector.over("per_request_before"), "x"))
+
+    def trial(self, trial: Trial) -> Statement:
+        """What became of a change on trial."""
+        number, change = self.evidence["trials"], trial.change
+        selector = select("first", "outcome", id=change.id, service=change.service)
+        return Statement(self.trial_text(trial), number, selector, "=", trial.outcome, change.service, "change")
+
+    def trial_text(self, trial: Trial) -> str:
+        """Why a change is blamed or cleared, with placeholders."""
+
+        def figure(column: str, unit: str) -> str:
+            return number_of(self.evidence["trials"], select("first", column, id=trial.change.id), unit)
+
+        name = quoted(describe(trial.change))
+        waited, margin = figure("waited_seconds", "s"), figure("margin_seconds", "s")
+        answered = figure("answered_well", "count")
+        fits = f"the trouble began {figure('gap_seconds', 's')} after {name} began, ± {margin}"
+        if trial.gap_seconds < 0:
+            fits = f"the trouble and {name} began within {margin} of each other"
+        texts: dict[Outcome, str] = {
+            "began after": f"{name} began only after the trouble had",
+            "ran well": f"{name} had answered {answered} requests well in {waited} before it began",
+            "long before": f"{name} was complete {waited} before the trouble began",
+            "fits": fits,
+        }
+        return texts[trial.outcome]
+
+    def _place(self, symptom: Symptom) -> tuple[str, Selector]:
+        """The evidence that shows a symptom, and the selector of its figure."""
+        column = MEASURES[symptom.measure][0]
+        if symptom.measure in RESOURCES:
+            return "resources", select("first", column, service=symptom.service, kind=symptom.measure)
+        if symptom.is_felt_by_callers:
+            return "callers", select("first", column, callee=symptom.service)
+        if symptom.operation:
+            return "operations", select("first", column, service=symptom.service, operation=symptom.operation)
+        return "services", select("first", column, service=symptom.service)
+
+    def _value(self, number: EvidenceId, selector: Selector) -> object:
+        try:
+            return evaluate(selector, self.ledger.rows(number))
+        except (QueryRejected, SourceUnavailable):
+            return None
+
+    def _figure(self, number: EvidenceId, selector: Selector) -> float | None:
+        value = self._value(number, selector)
+        return float(value) if isinstance(value, int | float) else None
+
+    def _before(self, number: EvidenceId, selector: Selector) -> float:
+        return self._figure(number, selector.over(self._control(number, selector))) or 0.0
+
+    def _has_past(self, number: EvidenceId, selector: Selector) -> bool:
+        return self._figure(number, selector.over(self._control(number, selector))) is not None
+
+    def _control(self, number: EvidenceId, selector: Selector) -> str:
+        elsewhere = f"{selector.column}_elsewhere"
+        return elsewhere if elsewhere in self.ledger.rows(number).column_names else f"{selector.column}_before"
+
+
+def fanout_text(span: str) -> str:
+    """`it now makes 21.7 × “SELECT price” per request, before 1.0`, the figures still to come."""
+    return f"it now makes {{now}} × “{quoted(span)}” per request, before {{before}}"
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
