@@ -24,6 +24,7 @@ def test_the_shipped_example_can_be_used_as_it_is(home: Path) -> None:
     checkout = catalogue.load(home).service("checkout")
     assert checkout.features == {"POST /checkout": "place an order"}
     assert checkout.objectives[0].target_percent == 99.5
+    assert checkout.is_entry is True
 
 
 def test_a_service_that_nobody_described_is_known_by_nothing(home: Path) -> None:

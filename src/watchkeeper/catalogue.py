@@ -43,6 +43,8 @@ class Service(Entry):
     team: Name | None = None
     tier: int | None = Field(default=None, ge=1, le=4)
     """1 is what the business stands still without."""
+    is_entry: bool | None = None
+    """Whether requests enter the system here; None: telemetry tells."""
     repository: Name | None = None
     runbooks: tuple[Name, ...] = ()
     objectives: tuple[Objective, ...] = ()
