@@ -28,7 +28,7 @@ class Answers(ABC):
 
     @abstractmethod
     def entry(self, number: EvidenceId) -> Evidence:
-        """The piece of evidence."""
+        """The piece of evidence; raises QueryRejected where there is none of that number."""
 
     @abstractmethod
     def answer(self, number: EvidenceId) -> pa.Table | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from watchkeeper.domain import Asked, Evidence, EvidenceId, Reading, Rows, Scalar, Window
-from watchkeeper.errors import SourceUnavailable
+from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.answers import Answers, Readings, spelled
 from watchkeeper.telemetry.sources import Answer, Cancel, Query
 
@@ -80,7 +80,9 @@ class Ledger(Answers):
         return number
 
     def entry(self, number: EvidenceId) -> Evidence:
-        """The piece of evidence."""
+        """The piece of evidence; raises QueryRejected where there is none of that number."""
+        if number not in self._entries:
+            raise QueryRejected(f"there is no evidence {number}")
         return self._entries[number]
 
     def answer(self, number: EvidenceId) -> pa.Table | None:
