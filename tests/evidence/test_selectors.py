@@ -88,6 +88,9 @@ def test_names_with_quotes_survive_being_written_and_read(name: str):
         (NOON, "before", datetime(2026, 5, 4, 13, tzinfo=UTC), True),
         (NOON, "after", datetime(2026, 5, 4, 13, tzinfo=UTC), False),
         (3, "before", 4, False),
+        (NOON, "before", "2026-05-04T13:00:00Z", True),
+        (NOON, "before", "2026-05-04T13:00:00", False),
+        (NOON, "before", "tomorrow", False),
     ],
 )
 def test_a_predicate_holds_only_of_what_can_be_compared(found: object, sign: str, value: object, expected: bool):

@@ -87,6 +87,7 @@ class Figure(Noun):
     """None where it is a field of the diagnosis itself, such as its probability."""
     selector: Text
     """What was asked of the evidence's rows, or the name of the field."""
+    unit: str = ""
 
 
 class Claim(Noun):

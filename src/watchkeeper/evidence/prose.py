@@ -72,18 +72,31 @@ def fill(
 
 
 def _without_bare_digits(text: str, names: Collection[str]) -> str:
-    rest = text
-    for name in sorted((n for n in names if any(c.isdigit() for c in n)), key=len, reverse=True):
-        rest = rest.replace(name, "")
-    if found := re.search(r"\S*\d\S*", _TERMS.sub("", rest)):
-        raise QueryRejected(f"the number in {found[0][:40]!r} has no source")
+    found = bare_digits(text, names)
+    if found is not None:
+        raise QueryRejected(f"the number in {found[:40]!r} has no source")
     return text
 
 
 def _figure(body: str, answers: Answers, fields: Mapping[str, Scalar]) -> Figure:
     expression, _, unit = _split_last(body, "|")
     value, evidence, selector = _value(expression.strip(), answers, fields)
-    return Figure(text=say(value, unit.strip()), evidence=evidence, selector=selector)
+    return Figure(text=say(value, unit.strip()), evidence=evidence, selector=selector, unit=unit.strip())
+
+
+def say_again(figure: Figure, answers: Answers) -> str:
+    """What a figure of evidence reads like when it is asked again; raises as `fill` does."""
+    joint = figure.selector.startswith(tuple(f"{name}(" for name in _JOINTS))
+    expression = figure.selector if joint else f"{figure.evidence}: {figure.selector}"
+    return say(_value(expression, answers, {})[0], figure.unit)
+
+
+def bare_digits(text: str, names: Collection[str]) -> str | None:
+    """The first number in a text that is no part of a name or a term; None where there is none."""
+    for name in sorted((n for n in names if any(c.isdigit() for c in n)), key=len, reverse=True):
+        text = text.replace(name, "")
+    found = re.search(r"\S*\d\S*", _TERMS.sub("", text))
+    return found[0] if found else None
 
 
 def _value(expression: str, answers: Answers, fields: Mapping[str, Scalar]) -> tuple[Scalar, EvidenceId | None, str]:

@@ -144,6 +144,8 @@ def _figure(selector: Selector, rows: pa.Table) -> Scalar:
 
 def holds(found: Scalar, sign: Operator, value: Scalar) -> bool:
     """Whether `found sign value` is true; nothing holds of a figure that is not there, or of one of another kind."""
+    if isinstance(found, datetime) and isinstance(value, str):
+        value = _time(value)
     if found is None or value is None or isinstance(found, str) != isinstance(value, str):
         return False
     if isinstance(found, datetime) != isinstance(value, datetime):
@@ -155,6 +157,15 @@ def holds(found: Scalar, sign: Operator, value: Scalar) -> bool:
     if sign in ("before", "after") and not isinstance(found, datetime):
         return False
     return bool(_SIGNS[sign](found, value))
+
+
+def _time(text: str) -> datetime | None:
+    """A time as JSON keeps it; None where the text is none, or has no zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else None
 
 
 _SIGNS: dict[str, Callable[[Any, Any], object]] = {
