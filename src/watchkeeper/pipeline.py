@@ -1,32 +1,43 @@
 """The sentence as one plain function: a signal comes in, evidence is gathered, a diagnosis is made."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
+from watchkeeper.diagnosis.again import differences
 from watchkeeper.diagnosis.conclude import cannot_tell, conclude, nothing_wrong
+from watchkeeper.diagnosis.measured import entries, measure
+from watchkeeper.diagnosis.measured_only import Measured, conclude_measured
 from watchkeeper.diagnosis.readings import READINGS as COMPUTED
 from watchkeeper.diagnosis.readings import gather
+from watchkeeper.diagnosis.replay import replay_of
 from watchkeeper.diagnosis.suspects import suspects_of
-from watchkeeper.diagnosis.timing import timing_of
-from watchkeeper.diagnosis.verify import Writer
-from watchkeeper.domain import CaseFile, Cost, Diagnosis, Signal, Window
+from watchkeeper.diagnosis.timing import Timing, timing_of
+from watchkeeper.diagnosis.verify import Writer, names_in
+from watchkeeper.domain import CaseFile, Cost, Diagnosis, Scalar, Scope, Signal, Window
 from watchkeeper.evidence.answers import Readings
 from watchkeeper.evidence.details import take_details
+from watchkeeper.evidence.golden import READINGS as MEASURED
+from watchkeeper.evidence.golden import derive_excess, take_golden, trouble_in
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.readings import READINGS as READ
 from watchkeeper.evidence.recheck import Recheck
+from watchkeeper.evidence.scope import READINGS as SCOPED
+from watchkeeper.evidence.scope import take_scope
 from watchkeeper.evidence.symptoms import all_silent_since, symptoms_of
 from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.intake.incidents import open_incident
 from watchkeeper.telemetry.sources import Sources
 
-READINGS: Readings = {**READ, **COMPUTED}
+READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED}
 """Every analysis whose rows a claim may cite."""
 
 Say = Callable[[str], None]
+METRICS_SECONDS = 1800.0
+"""How much of coarse metrics is looked at, at least."""
+REPLAYED = ("sending the reproduction may change data; the original request's body and headers are not recorded",)
 NOBODY_REPORTS = "no service reports any more: look at the collector, the network and this store before any service"
 
 
@@ -58,34 +69,147 @@ def diagnose(
 ) -> CaseFile:
     """Diagnose one signal with what can be known at `now`. A source that is down leaves a gap, never an exception."""
     how = scan or Scan()
-    began, ledger = time.monotonic(), Ledger(readings=READINGS)
-    until = min(now, signal.at + timedelta(seconds=how.follow_seconds)) - timedelta(seconds=how.lag_seconds)
-    window = Window.before(until, how.lookback_seconds)
-    say(f"Looking at {window.start:%H:%M:%S} to {window.end:%H:%M:%S %Z} …")
-    look, ended = _look(signal, sources, window, how, ledger)
-    say(f"{len(look.symptoms)} symptoms in {len(look.vitals.names)} services.")
+    run = Run(signal, sources, now, how, say, Ledger(readings=READINGS))
+    diagnosis, window = run.diagnose()
+    incident = open_incident(signal, number, window).model_copy(update={"state": "diagnosed"})
+    return CaseFile(incident=incident, evidence=run.ledger.evidence, diagnoses=(diagnosis,))
 
-    def cost() -> Cost:
-        return Cost(seconds=round(time.monotonic() - began, 3), queries=ledger.asked)
 
-    unknown = signal.kind == "question" and signal.service is not None and signal.service not in look.vitals.presence
-    writer = Writer(ledger, frozenset({signal.service or "", *look.vitals.names}))
-    because = _too_little(signal, look.vitals, ledger.gaps, how, writer)
-    notes = [writer.write(note) for note in look.notes]
-    if look.symptoms and not unknown:
-        diagnosis = _explain(sources, look, ledger, now, say, cost)
-        notes += _aside(signal, look.symptoms)
-    elif because is None and ended is not None:
-        diagnosis = cannot_tell(now, NOBODY_REPORTS, ledger.gaps, cost())
-    elif because is not None:
-        diagnosis = cannot_tell(now, because, ledger.gaps, cost())
-    else:
-        diagnosis = nothing_wrong(now, look.vitals.names, ledger.gaps, cost())
-    figures = tuple(dict.fromkeys((*diagnosis.figures, *writer.figures)))
-    diagnosis = diagnosis.model_copy(update={"notes": tuple(notes), "figures": figures})
-    incident = open_incident(signal, number, look.window)
-    done = incident.model_copy(update={"state": "diagnosed"})
-    return CaseFile(incident=done, evidence=ledger.evidence, diagnoses=(diagnosis,))
+def diagnose_again(
+    case: CaseFile,
+    sources: Sources,
+    *,
+    now: datetime,
+    occasion: str,
+    say: Say = lambda _: None,
+    scan: Scan | None = None,
+) -> CaseFile:
+    """The case with one more diagnosis, of everything that can be known at `now`, and with what has changed since.
+
+    The past that is compared with reaches as far before the first signal as it did then.
+    """
+    how, signal = scan or Scan(), case.incident.signals[-1]
+    first = case.incident.signals[0].at
+    how = replace(
+        how,
+        follow_seconds=max(how.follow_seconds, (now - signal.at).total_seconds()),
+        lookback_seconds=how.lookback_seconds + max(0.0, (now - first).total_seconds()),
+    )
+    taken = max((int(entry.id[1:]) for entry in case.evidence), default=0)
+    run = Run(signal, sources, now, how, say, Ledger(readings=READINGS, first=taken + 1))
+    diagnosis, window = run.diagnose()
+    before = case.latest
+    changed = () if before is None else run.told(differences(before, diagnosis))
+    figures = tuple(dict.fromkeys((*diagnosis.figures, *run.writer.figures)))
+    diagnosis = diagnosis.model_copy(update={"occasion": occasion, "changed": changed, "figures": figures})
+    span = Window(start=min(window.start, case.incident.window.start), end=max(window.end, case.incident.window.end))
+    return CaseFile(
+        incident=case.incident.model_copy(update={"window": span, "state": "diagnosed"}),
+        evidence=(*case.evidence, *run.ledger.evidence),
+        diagnoses=(*case.diagnoses, diagnosis),
+        assignment=case.assignment,
+        drafts=case.drafts,
+        verdicts=case.verdicts,
+    )
+
+
+class Run:
+    """One diagnosis on its way: what is asked, for whom, and the book of it."""
+
+    def __init__(self, signal: Signal, sources: Sources, now: datetime, how: Scan, say: Say, ledger: Ledger) -> None:
+        self.signal, self.sources, self.now, self.how = signal, sources, now, how
+        self.say, self.ledger = say, ledger
+        self.writer = Writer(ledger)
+        self._began = time.monotonic()
+
+    def diagnose(self) -> tuple[Diagnosis, Window]:
+        """The diagnosis, and the window that was looked at."""
+        how, signal = self.how, self.signal
+        until = min(self.now, signal.at + timedelta(seconds=how.follow_seconds)) - timedelta(seconds=how.lag_seconds)
+        window = Window.before(until, how.lookback_seconds)
+        self.say(f"Looking at {window.start:%H:%M:%S} to {window.end:%H:%M:%S %Z} …")
+        look, ended = _look(signal, self.sources, window, how, self.ledger)
+        self.say(f"{len(look.symptoms)} symptoms in {len(look.vitals.names)} services.")
+        self.writer.names = frozenset({signal.service or "", *look.vitals.names})
+        found = self._concluded(look, ended)
+        notes = (*(self.writer.write(note) for note in look.notes), *found.notes)
+        figures = tuple(dict.fromkeys((*found.figures, *self.writer.figures)))
+        return found.model_copy(update={"notes": notes, "figures": figures}), look.window
+
+    def told(self, templates: Iterable[tuple[str, dict[str, Scalar]]]) -> tuple[str, ...]:
+        """Sentences about what has changed, filled."""
+        names = frozenset(name for name in self.writer.names) | names_in(
+            self.ledger, (e.id for e in self.ledger.evidence if e.status != "failed")
+        )
+        self.writer.names = names
+        return tuple(text for template, fields in templates if (text := self.writer.write(template, fields)))
+
+    def _cost(self) -> Cost:
+        return Cost(seconds=round(time.monotonic() - self._began, 3), queries=self.ledger.asked)
+
+    def _concluded(self, look: "Look", ended: datetime | None) -> Diagnosis:
+        """What is wrong and why, by the richest telemetry that there is; or why nothing can be said."""
+        signal, vitals, ledger = self.signal, look.vitals, self.ledger
+        unknown = signal.kind == "question" and signal.service is not None and signal.service not in vitals.presence
+        if not vitals.services and signal.kind != "question" and (found := self._from_metrics()) is not None:
+            return found
+        if look.symptoms and not unknown:
+            return self._explain(look)
+        because = _too_little(signal, vitals, ledger.gaps, self.how, self.writer)
+        if because is None and ended is not None:
+            because = NOBODY_REPORTS
+        if because is not None:
+            found = cannot_tell(self.now, because, ledger.gaps, self._cost())
+        else:
+            found = nothing_wrong(self.now, vitals.names, ledger.gaps, self._cost())
+        measured = measure(self.sources, vitals, look.symptoms, None, ledger)
+        return found.model_copy(update={"scope": Scope(measured=measured), "cost": self._cost()})
+
+    def _from_metrics(self) -> Diagnosis | None:
+        """What coarse metrics say where there are no spans; None where they say nothing."""
+        span = Window.before(self.now, max(self.how.lookback_seconds, METRICS_SECONDS))
+        golden = take_golden(self.sources, self.ledger.ask, span, self.how.references, self.how.topology)
+        trouble = trouble_in(golden, self.signal)
+        if trouble is None:
+            return None
+        evidence = derive_excess(self.ledger, golden, self.signal, span)
+        seen = Measured(golden, trouble, evidence, span)
+        recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        return conclude_measured(seen, recheck, self.ledger.gaps, self.now, self._cost())
+
+    def _explain(self, look: "Look") -> Diagnosis:
+        timing = timing_of(look.vitals, look.symptoms)
+        began = timing.onset
+        self.say(f"It began at {began.at:%H:%M:%S %Z} ± {began.uncertainty_seconds:.0f} s; looking inside …")
+        details = take_details(self.sources, look.vitals, timing.usual, timing.incident, self.ledger)
+        seen = gather(look.vitals, details, timing, look.symptoms, look.sensitivity, self.ledger)
+        suspects = suspects_of(seen)
+        scope = self._scope(look, timing)
+        self.say("Asking again for everything that is claimed …")
+        recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        found = conclude(seen, suspects, recheck, self.now, self._cost())
+        known = found.scope.model_dump(exclude=set(scope))
+        replay = replay_of(self.ledger, seen, found)
+        notes = (*_aside(self.signal, look.symptoms), *(REPLAYED if replay and not replay.is_safe else ()))
+        return found.model_copy(
+            update={
+                "scope": Scope.model_validate({**known, **scope}),
+                "reproduction": replay and replay.noun,
+                "notes": notes,
+                "cost": self._cost(),
+            }
+        )
+
+    def _scope(self, look: "Look", timing: Timing) -> dict[str, object]:
+        """Which portions of the requests carry the trouble, how many people met it, and what severity is judged on."""
+        services = sorted({s.service for s in look.symptoms} & set(look.vitals.services))
+        reach = take_scope(
+            self.sources, self.ledger.ask, services, timing.usual, timing.incident, doors=sorted(entries(look.vitals))
+        )
+        if "portions" in reach.evidence:
+            self.ledger.read(reach.evidence["portions"], "portions", {})
+        measured = measure(self.sources, look.vitals, look.symptoms, timing.usual, self.ledger)
+        return {"portions": reach.portions, "users": reach.users, "measured": measured}
 
 
 @dataclass(frozen=True)
@@ -159,15 +283,3 @@ def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> tuple[list[Symptom],
         return found, how.sensitivity
     keen = replace(how.sensitivity, significance=0.05, error_share=0.005, errors=3, latency_ratio=1.2, latency_ms=2.0)
     return symptoms_of(vitals, keen), keen
-
-
-def _explain(
-    sources: Sources, look: Look, ledger: Ledger, now: datetime, say: Say, cost: Callable[[], Cost]
-) -> Diagnosis:
-    timing = timing_of(look.vitals, look.symptoms)
-    say(f"It began at {timing.onset.at:%H:%M:%S %Z} ± {timing.onset.uncertainty_seconds:.0f} s; looking inside …")
-    details = take_details(sources, look.vitals, timing.usual, timing.incident, ledger)
-    seen = gather(look.vitals, details, timing, look.symptoms, look.sensitivity, ledger)
-    suspects = suspects_of(seen)
-    say("Asking again for everything that is claimed …")
-    return conclude(seen, suspects, Recheck(ledger.evidence, sources, READINGS), now, cost())

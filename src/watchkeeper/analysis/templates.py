@@ -14,8 +14,10 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"), "<ip>"),
     (re.compile(r"(?<![\w/])(?:https?://|/)[^\s,;\"')\]]+"), "<path>"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b"), "<hex>"),
-    (re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:[.,]\d+)*(?=(?:ms|us|ns|s|m|h|KB|MB|GB|B|%)?(?![A-Za-z]))"), "<n>"),
+    (re.compile(r"(?<![A-Za-z_0-9])[-+]?\d+(?:[.,]\d+)*(?=(?:ms|us|ns|s|m|h|KB|MB|GB|B|%)?(?![A-Za-z]))"), "<n>"),
 )
+_DUMP = re.compile(r"(?<=[:=])(\s*)(?:\[[^\[\]]*\]|\{[^{}]*\})|()[({\[](?=[^(){}\[\]]*=)[^(){}\[\]]*[)}\]]")
+_LISTED = re.compile(r"(<\w+>)(?:,? \1)+")
 _LIMIT = 2_000
 _SPLIT = re.compile(r"[\s=:,;|()\[\]{}\"']+")
 
@@ -26,6 +28,17 @@ def masked(line: str) -> str:
     for pattern, mark in _MASKS:
         text = pattern.sub(mark, text)
     return text
+
+
+def outline(line: str) -> str:
+    """As `masked`, and with printed objects and lists as one mark each, however much they hold."""
+    text = masked(line)
+    for _ in range(8):
+        shorter = _DUMP.sub(r"\1<object>", text)
+        if shorter == text:
+            break
+        text = shorter
+    return _LISTED.sub(r"\1", text)
 
 
 @dataclass

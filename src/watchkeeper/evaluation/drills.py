@@ -1,15 +1,14 @@
 """Recorded drills scored: the standing watch replayed second by second, then the diagnosis at its first alarm."""
 
 import csv
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 
-from watchkeeper import __version__
 from watchkeeper.domain import CaseFile, Diagnosis, Signal
+from watchkeeper.evaluation.provenance import commit
 from watchkeeper.evaluation.recording import TELEMETRY, TRUTH
 from watchkeeper.lab.truth import Truth
 from watchkeeper.pipeline import Scan, diagnose
@@ -136,15 +135,3 @@ def _delay(truth: Truth, alarm: Signal | None) -> float | None:
     if alarm is None or truth.symptom_onset is None:
         return None
     return round((alarm.at - truth.symptom_onset).total_seconds(), 1)
-
-
-def commit() -> str:
-    """The commit that is running, else the version."""
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return __version__
-    return done.stdout.strip()

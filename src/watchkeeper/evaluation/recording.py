@@ -8,13 +8,13 @@ from pathlib import Path
 
 from watchkeeper.domain import Window
 from watchkeeper.errors import ConfigError
+from watchkeeper.evaluation.problems import TELEMETRY as TELEMETRY
+from watchkeeper.evaluation.problems import TRUTH as TRUTH
 from watchkeeper.lab import drills
 from watchkeeper.lab.truth import KINDS, DrillKind, Truth
 from watchkeeper.server.running import running_server
 from watchkeeper.telemetry.live import LiveStore
 from watchkeeper.telemetry.recording import write_recording
-
-TELEMETRY, TRUTH = "telemetry", "truth.yaml"
 
 
 def record(drill: drills.Drill, folder: Path, say: Callable[[str], None]) -> Truth:

@@ -1,7 +1,7 @@
 """Prose whose numbers code fills in: `{{e1: max(mean_ms) where service = "cart" | ms}}` becomes `531 ms`.
 
 A placeholder names evidence and a selector, or a field that is given; `ratio(a, b)` and `between(a, b)` (seconds) join
-two. What follows the bar is the unit: ms, s, %, %0, x, count, MB, clock, text. A digit that stands in the text itself,
+two. What follows the bar is the unit: ms, s, time (seconds, shown as ms), %, %0, x, count, MB, clock, text. A digit that stands in the text itself,
 outside a name that is known, has no source: such a sentence is refused.
 """
 
@@ -189,6 +189,7 @@ _FORMS: dict[str, Callable[[float], str]] = {
     "": lambda v: f"{v:,.3g}",
     "ms": _milliseconds,
     "s": lambda v: f"{v:,.0f} s",
+    "time": lambda v: _milliseconds(v * 1e3),
     "%": lambda v: f"{v:.1%}",
     "%0": lambda v: f"{v:.0%}",
     "x": lambda v: f"{v:,.1f}",

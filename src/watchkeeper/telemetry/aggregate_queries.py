@@ -4,7 +4,8 @@ from watchkeeper.telemetry.row_queries import POINT_KEY, SPAN_KEY, all_of, attri
 from watchkeeper.telemetry.sources import CallQuery, LogCountQuery, MetricBucketQuery, RedQuery
 from watchkeeper.telemetry.sql import Sql, joined, one_of, sql
 
-_IS_ENTRY = Sql("(kind IN ('server', 'consumer') OR (parent_span_id IS NULL AND kind <> 'client'))")
+IS_ENTRY = Sql("(kind IN ('server', 'consumer') OR (parent_span_id IS NULL AND kind <> 'client'))")
+"""The condition that a span is a request to its service."""
 
 _SEVERITY = """CASE
     WHEN severity_number >= 17 THEN 'error'
@@ -42,7 +43,7 @@ FROM (
     FROM spans WHERE {{matching}}
   ) GROUP BY step, service_name{extra}
 ) ORDER BY step, service_name{extra}""",
-        matching=all_of([*common(query), _IS_ENTRY]),
+        matching=all_of([*common(query), IS_ENTRY]),
     )
 
 

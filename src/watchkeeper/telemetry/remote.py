@@ -21,8 +21,10 @@ from watchkeeper.telemetry.sources import (
     LogQuery,
     MetricBucketQuery,
     MetricQuery,
+    PortionQuery,
     RedQuery,
     SpanQuery,
+    UserQuery,
 )
 
 GRACE_SECONDS = 5.0
@@ -74,6 +76,14 @@ class Remote:
     def calls(self, query: CallQuery, cancel: Cancel | None = None) -> Answer:
         """Who calls whom, per step."""
         return self._ask("calls", query, query.timeout_seconds, cancel)
+
+    def portions(self, query: PortionQuery, cancel: Cancel | None = None) -> Answer:
+        """Requests by attribute and value."""
+        return self._ask("portions", query, query.timeout_seconds, cancel)
+
+    def users(self, query: UserQuery, cancel: Cancel | None = None) -> Answer:
+        """How many people sent requests, and how many met trouble."""
+        return self._ask("users", query, query.timeout_seconds, cancel)
 
     def changes(self, query: ChangeQuery, cancel: Cancel | None = None) -> Answer:
         """Changes that began in the window."""

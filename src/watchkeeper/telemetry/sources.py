@@ -8,14 +8,23 @@ Duplicate exports of a span or a metric point are told once.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from watchkeeper.domain import Window
 
 DEFAULT_LIMIT = 100_000
+
+WHOLE = "service.name"
+"""The attribute under which a portion is all requests of a service."""
+OTHER = "(other)"
+"""The value of a portion that is all values beyond the cap."""
+USER_KEYS = ("enduser.id", "user.id", "enduser.pseudo.id", "session.id")
+"""Attributes that tell people apart, the one that does so best first."""
+
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class Cancel:
@@ -154,6 +163,56 @@ class CallQuery(Query):
     step_seconds: float = Field(default=10.0, gt=0)
 
 
+class PortionQuery(Query):
+    """Requests (as `RedQuery` counts them) that share an attribute's value, before the incident and in it.
+
+    Columns: service_name, attribute, value, part (`usual | incident`), requests, errors, mean_ms, p95_ms, mean_log_ms
+    and sd_log_ms (of the natural logarithm of the duration in ms; the latter null for a single request). All requests
+    are counted where they lie, none is left out by a limit. Requests without the attribute are in no row of it.
+
+    Every service's whole is there too, as the attribute `service.name`. Values are cut to 200 characters; those of a
+    service beyond `values` are one portion `(other)` without p95_ms: never those with most failures or most time spent.
+    """
+
+    keys: tuple[Key, ...] = Field(default=(), max_length=40)
+    """`operation` (the span's name), `service.version` and `service.instance.id`, or an attribute of the span, else
+    of its resource. None means: these three, and up to 37 attributes that have 2 to 50 values in some service, without
+    those that a failure sets (status codes, error types) and those that tell people, processes or threads apart."""
+    split: AwareDatetime | None = None
+    """Requests from here on are the incident's, those before it are usual; None: all are the incident's."""
+    usual_end: AwareDatetime | None = None
+    """Requests between this and `split` count as neither; None: there is no gap."""
+    values: int = Field(default=20, ge=1, le=50)
+
+    @model_validator(mode="after")
+    def _the_gap_lies_before_the_split(self) -> Self:
+        if self.usual_end is not None and (self.split is None or self.usual_end > self.split):
+            raise ValueError("usual_end lies before split, where there is a split")
+        return self
+
+
+class SlowLimit(BaseModel, frozen=True, extra="forbid"):
+    """From how many ms on a request of one operation is slow."""
+
+    service: str
+    operation: str
+    slow_ms: float = Field(gt=0)
+
+
+class UserQuery(Query):
+    """How many different people sent requests (as `RedQuery` counts them), and how many of them met trouble.
+
+    Columns: attribute, seen, affected (numbers of different values), requests (that carry the attribute). One row an
+    attribute, in the order of `keys`; where no request carries it, all are 0. The same person may have a value of each.
+    """
+
+    keys: tuple[Key, ...] = Field(default=USER_KEYS, min_length=1, max_length=10)
+    slow_ms: float | None = Field(default=None, gt=0)
+    """A request that fails is trouble, and one that takes longer than this; None: only failures are."""
+    slow_limits: tuple[SlowLimit, ...] = Field(default=(), max_length=200)
+    """Limits of single operations, which go before `slow_ms`."""
+
+
 class ExtentQuery(BaseModel, frozen=True, extra="forbid"):
     """What is there at all. Columns: table, service_name, first, last, rows: one row a table and service."""
 
@@ -201,6 +260,8 @@ class Traces(Protocol):
     def spans(self, query: SpanQuery, cancel: Cancel | None = None) -> Answer: ...
     def red(self, query: RedQuery, cancel: Cancel | None = None) -> Answer: ...
     def calls(self, query: CallQuery, cancel: Cancel | None = None) -> Answer: ...
+    def portions(self, query: PortionQuery, cancel: Cancel | None = None) -> Answer: ...
+    def users(self, query: UserQuery, cancel: Cancel | None = None) -> Answer: ...
 
 
 class Changes(Protocol):

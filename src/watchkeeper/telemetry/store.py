@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper.tables import TABLES, TableName
-from watchkeeper.telemetry import aggregate_queries, row_queries
+from watchkeeper.telemetry import aggregate_queries, portion_queries, row_queries
 from watchkeeper.telemetry.asking import Ask, asking
 from watchkeeper.telemetry.sources import (
     Answer,
@@ -23,9 +23,11 @@ from watchkeeper.telemetry.sources import (
     LogQuery,
     MetricBucketQuery,
     MetricQuery,
+    PortionQuery,
     Query,
     RedQuery,
     SpanQuery,
+    UserQuery,
 )
 from watchkeeper.telemetry.sql import Sql
 
@@ -79,6 +81,19 @@ class Store:
         """Who calls whom, per step."""
         return self._figures(aggregate_queries.calls(query), query, cancel)
 
+    def portions(self, query: PortionQuery, cancel: Cancel | None = None) -> Answer:
+        """Requests by attribute and value; which attributes there are is asked first, where none is named."""
+        with asking(self._new_cursor(), query.timeout_seconds, cancel) as ask:
+            keys = query.keys or _keys(ask, query)
+            [counted] = ask(row_queries.count_of("spans", portion_queries.requests_of(query))).to_pylist()
+            has_duplicates = counted["rows"] > counted["different"]
+            statement = portion_queries.portions(query, keys, has_duplicates=has_duplicates)
+            return Answer(rows=ask(statement), query=statement.spelled_out())
+
+    def users(self, query: UserQuery, cancel: Cancel | None = None) -> Answer:
+        """How many people sent requests, and how many met trouble."""
+        return self._figures(portion_queries.users(query), query, cancel)
+
     def metric_buckets(self, query: MetricBucketQuery, cancel: Cancel | None = None) -> Answer:
         """What each series did, per step."""
         return self._figures(aggregate_queries.metric_buckets(query), query, cancel)
@@ -112,6 +127,11 @@ class Store:
         with asking(self._new_cursor(), query.timeout_seconds, cancel) as ask:
             answer = _answer(ask, table, statement, is_truncated=False)
         return Answer(answer.rows.slice(0, limit), answer.query, is_truncated=answer.rows.num_rows > limit)
+
+
+def _keys(ask: Ask, query: PortionQuery) -> tuple[str, ...]:
+    found = ask(portion_queries.telling_keys(query))["key"].to_pylist()
+    return (*portion_queries.COLUMN_OF, *found)
 
 
 def _answer(ask: Ask, table: TableName, statement: Sql, *, is_truncated: bool) -> Answer:

@@ -19,9 +19,11 @@ from watchkeeper.telemetry.sources import (
     LogQuery,
     MetricBucketQuery,
     MetricQuery,
+    PortionQuery,
     RedQuery,
     Sources,
     SpanQuery,
+    UserQuery,
 )
 
 QUESTIONS: dict[str, type[BaseModel]] = {
@@ -32,6 +34,8 @@ QUESTIONS: dict[str, type[BaseModel]] = {
     "spans": SpanQuery,
     "red": RedQuery,
     "calls": CallQuery,
+    "portions": PortionQuery,
+    "users": UserQuery,
     "changes": ChangeQuery,
     "feedback": FeedbackQuery,
     "events": EventQuery,

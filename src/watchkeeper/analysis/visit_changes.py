@@ -1,0 +1,302 @@
+"""Everything that changed inside visits, as rows that can be shown and computed again, and whom they speak against."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from watchkeeper.analysis.links import Links, delays, read_links
+from watchkeeper.analysis.series import Floats
+from watchkeeper.analysis.spans import Ints, read_spans
+from watchkeeper.analysis.visit_durations import Durations, Rises, own_durations, rises
+from watchkeeper.analysis.visit_metrics import PAST, busy, mesh_links
+from watchkeeper.analysis.visit_patterns import FAINT, Patterns, changes, patterns_of
+from watchkeeper.analysis.visits import Event, Visits, in_order, read_visits
+from watchkeeper.domain import Window
+
+Signal = Literal["behaviour", "delay", "own time", "cpu"]
+
+ONSETS = (-120.0, -60.0, 0.0)
+"""Seconds after the signal at which it may have begun: what was noticed may be older."""
+GUARD_SECONDS = 30.0
+"""Before a supposed onset, what is neither past nor present."""
+PAST_SECONDS = 180.0
+"""How much before a supposed onset is its past."""
+MOST = 12
+"""Findings of one component and signal that are kept."""
+DECISIVE = 4.0
+"""By how much more one onset's findings must say than another's to weigh almost three times as much."""
+HALF = 10.0
+"""Where a signal's score begins to count less and less: beyond it, more of the same is no more evidence."""
+
+FINDINGS = pa.schema(
+    [
+        pa.field("component", pa.string(), nullable=False),
+        pa.field("signal", pa.string(), nullable=False),
+        pa.field("operation", pa.string(), nullable=False),
+        pa.field("event", pa.string(), nullable=False),
+        pa.field("after", pa.string(), nullable=False),
+        pa.field("unit", pa.string(), nullable=False),
+        pa.field("before", pa.float64(), nullable=False),
+        pa.field("now", pa.float64(), nullable=False),
+        pa.field("before_of", pa.int64(), nullable=False),
+        pa.field("now_of", pa.int64(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that changed. `before` and `now` are shares of visits, or medians in the unit."""
+
+    component: str
+    signal: Signal
+    operation: str
+    """What was being answered."""
+    event: str
+    after: str
+    """The event before it, where the order counts; else empty."""
+    unit: str
+    before: float
+    now: float
+    before_of: int
+    """How many visits (durations, samples) that is taken from."""
+    now_of: int
+    score: float
+    """About chi-squared, times how much it matters (0 to 1)."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What sources said about the stretch; None where there is none of that kind."""
+
+    spans: pa.Table | None = None
+    logs: pa.Table | None = None
+    buckets: pa.Table | None = None
+    """Of a `MetricBucketQuery` with steps of `visit_metrics.STEP_SECONDS`."""
+
+
+def visit_changes(answers: Answers, references: Sequence[Window], at: datetime, until: datetime) -> pa.Table:
+    """Findings as `FINDINGS`, the weightiest first.
+
+    `references` are known to be good; the minutes before each supposed onset are past too. `at` is when somebody
+    noticed; the present ends at `until`. Scores are means over the supposed onsets (`ONSETS`), figures those of the
+    onset at which the change is clearest.
+    """
+    measures = _measures(answers, references, at)
+    onsets = [
+        [finding for measure in measures for finding in measure(_Split(tuple(references), onset, until))]
+        for onset in (at + timedelta(seconds=offset) for offset in ONSETS)
+    ]
+    return _table(_shortened(_averaged(onsets)))
+
+
+def _averaged(onsets: list[list[Finding]]) -> list[Finding]:
+    """Findings of several supposed onsets as one list; an onset weighs more, the more its findings say together."""
+    says = np.array([sum(_totals(findings).values()) for findings in onsets])
+    weights = np.exp((says - says.max()) / DECISIVE)
+    weights /= weights.sum()
+    sums: dict[tuple[str, ...], float] = {}
+    best: dict[tuple[str, ...], Finding] = {}
+    for weight, findings in zip(weights.tolist(), onsets, strict=True):
+        for finding in findings:
+            key = (finding.component, finding.signal, finding.operation, finding.event, finding.after)
+            sums[key] = sums.get(key, 0.0) + weight * finding.score
+            if key not in best or finding.score > best[key].score:
+                best[key] = finding
+    return [replace(best[key], score=score) for key, score in sums.items() if score >= FAINT]
+
+
+def _totals(findings: Iterable[Finding]) -> dict[str, float]:
+    return {
+        c: sum(signals.values()) for c, signals in _parts((f.component, f.signal, f.score) for f in findings).items()
+    }
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Past and present around one supposed onset."""
+
+    references: tuple[Window, ...]
+    onset: datetime
+    until: datetime
+
+    def masks(
+        self, time_us: Ints, past_seconds: float = PAST_SECONDS
+    ) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_]]:
+        """Which times belong to the pasts (the references, and the time just before), and which to the present."""
+        good = np.zeros(time_us.size, dtype=bool)
+        for window in self.references:
+            good |= (time_us >= _us(window.start)) & (time_us < _us(window.end))
+        onset = _us(self.onset)
+        near = time_us < onset - GUARD_SECONDS * 1e6
+        near &= (time_us >= onset - past_seconds * 1e6) & ~good
+        return [good, near], ~good & (time_us >= onset) & (time_us < _us(self.until))
+
+
+Measure = Callable[[_Split], Iterable[Finding]]
+
+
+def _us(moment: datetime) -> float:
+    return moment.timestamp() * 1e6
+
+
+def _measures(answers: Answers, references: Sequence[Window], at: datetime) -> list[Measure]:
+    found: list[Measure] = []
+    buckets = answers.buckets
+    if answers.spans is not None and answers.spans.num_rows:
+        spans = read_spans(in_order(answers.spans))
+        visits = read_visits(answers.spans, _comparable(answers.logs, references, at))
+        patterns, links, (own, names) = patterns_of(visits), read_links(spans), own_durations(spans)
+        found.append(lambda split: _behaviour(visits, patterns, split))
+        found.append(lambda split: _delays(links, split))
+        found.append(lambda split: _own_times(own, names, split))
+    if buckets is not None and buckets.num_rows:
+        found.append(lambda split: _busy(buckets, split))
+        mesh = mesh_links(buckets)
+        found.append(lambda split: _delays(mesh, split, PAST.total_seconds()))
+    return found
+
+
+def _comparable(logs: pa.Table | None, references: Sequence[Window], at: datetime) -> pa.Table | None:
+    """Lines of services that logged in the past too: where logging itself is new, every line would be."""
+    if logs is None or logs.num_rows == 0:
+        return None
+    split = _Split(tuple(references), at, at + timedelta(seconds=1))
+    pasts, _ = split.masks(pc.cast(logs["time"], pa.int64()).to_numpy())
+    known = logs.filter(pa.array(np.logical_or.reduce(pasts)))["service_name"].unique()
+    return logs.filter(pc.is_in(logs["service_name"], value_set=known))
+
+
+def _behaviour(visits: Visits, patterns: Patterns, split: _Split) -> list[Finding]:
+    found = changes(visits, patterns, *split.masks(visits.start_us))
+    out = []
+    for number in np.flatnonzero(found.score >= FAINT):
+        event = visits.events[patterns.event[number]]
+        after = int(patterns.after[number])
+        counts = found.shares
+        before_of, now_of = counts.before_of[number], counts.now_of[number]
+        out.append(
+            Finding(
+                event.service,
+                "behaviour",
+                event.operation,
+                _said(event),
+                _said(visits.events[after]) if after >= 0 else "",
+                "share",
+                float(counts.before[number] / max(before_of, 1)),
+                float(counts.now[number] / max(now_of, 1)),
+                int(before_of),
+                int(now_of),
+                float(found.score[number]),
+            )
+        )
+    return out
+
+
+def _said(event: Event) -> str:
+    return f"{event.kind} {event.text}".strip()
+
+
+def _delays(links: Links, split: _Split, past_seconds: float = PAST_SECONDS) -> list[Finding]:
+    found, strata = delays(links, *split.masks(links.gaps.start_us, past_seconds))
+    out = []
+    for delay in found:
+        weight = strata.weight[delay.strata] * np.sqrt(strata.now_of[delay.strata])
+        clearest = int(delay.strata[int(np.argmax(weight))])
+        event = f"{links.caller[clearest]} → {links.callee[clearest]}"
+        out.append(
+            _longer(delay.component, "delay", str(links.operation[clearest]), event, clearest, strata, delay.score)
+        )
+    return out
+
+
+def _own_times(own: Durations, names: list[tuple[str, str]], split: _Split) -> list[Finding]:
+    found = rises(own, len(names), *split.masks(own.start_us))
+    z = np.maximum(0.0, found.surplus / np.sqrt(np.where(found.variance > 0, found.variance, np.inf)))
+    scores: Floats = z**2 * found.weight
+    return [
+        _longer(names[number][0], "own time", "", names[number][1], int(number), found, float(scores[number]))
+        for number in np.flatnonzero(scores >= FAINT)
+    ]
+
+
+def _longer(
+    component: str, signal: Signal, operation: str, event: str, number: int, found: Rises, score: float
+) -> Finding:
+    return Finding(
+        component,
+        signal,
+        operation,
+        event,
+        "",
+        "ms",
+        round(float(found.before_ms[number]), 3),
+        round(float(found.now_ms[number]), 3),
+        int(found.before_of[number]),
+        int(found.now_of[number]),
+        score,
+    )
+
+
+def _busy(buckets: pa.Table, split: _Split) -> list[Finding]:
+    return [
+        Finding(b.component, "cpu", "", b.metric, "", b.unit, b.before, b.now, b.before_of, b.now_of, b.score)
+        for b in busy(buckets, split.onset, split.until)
+        if b.score >= FAINT
+    ]
+
+
+def _shortened(found: list[Finding]) -> list[Finding]:
+    """The weightiest of each component and signal, in order."""
+    kept: list[Finding] = []
+    counts: dict[tuple[str, str], int] = {}
+    for finding in sorted(found, key=lambda f: (-f.score, f.component, f.signal, f.operation, f.event, f.after)):
+        key = (finding.component, finding.signal)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= MOST:
+            kept.append(finding)
+    return kept
+
+
+def _table(found: list[Finding]) -> pa.Table:
+    return pa.Table.from_pylist([vars(finding) for finding in found], schema=FINDINGS)
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """How much speaks against one component."""
+
+    component: str
+    score: float
+    share: float
+    """Its part of all that speaks against anybody, from 0 to 1, sharpened; not a calibrated probability."""
+    parts: dict[str, float]
+    """The score by signal."""
+
+
+def blamed(findings: pa.Table, sharpness: float = 2.0) -> list[Blamed]:
+    """Components by what the findings say against them, the most first.
+
+    Of each signal the weightiest finding counts: how many events follow from one fault is chance. Signals add up,
+    each on a scale that flattens out, so that none drowns the others.
+    """
+    parts = _parts(zip(*(findings[c].to_pylist() for c in ("component", "signal", "score")), strict=True))
+    totals = {component: sum(signals.values()) for component, signals in parts.items()}
+    mass = sum(total**sharpness for total in totals.values())
+    ranked = sorted(totals, key=lambda c: (-totals[c], c))
+    return [Blamed(c, totals[c], totals[c] ** sharpness / mass, parts[c]) for c in ranked]
+
+
+def _parts(scores: Iterable[tuple[str, str, float]]) -> dict[str, dict[str, float]]:
+    parts: dict[str, dict[str, float]] = {}
+    for component, signal, score in scores:
+        signals = parts.setdefault(component, {})
+        signals[signal] = max(signals.get(signal, 0.0), HALF * float(np.log1p(score / HALF)))
+    return parts

@@ -1,0 +1,146 @@
+"""Which durations rose between two stretches: ranks say how surely, the share of the whole request how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from watchkeeper.analysis.series import Floats
+from watchkeeper.analysis.spans import Ints, Spans, exclusive_time
+
+DOUBT = 5.0
+"""Durations at which one past alone is trusted half."""
+ENOUGH = 100
+"""Durations of a side that are compared, spread evenly over time: spans of one stretch are not independent."""
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Durations in strata of comparable ones, ordered by stratum and time, each shape (n,)."""
+
+    ms: Floats
+    start_us: Ints
+    stratum: Ints
+    trace: Ints
+    """A number of the trace."""
+    whole_ms: Floats
+    """How long the trace's root took."""
+
+
+@dataclass(frozen=True)
+class Rises:
+    """By stratum, each shape (s,)."""
+
+    surplus: Floats
+    """By how much the rank sum of the present exceeds what equal distributions would give (Mann and Whitney, 1947)."""
+    variance: Floats
+    """Its variance if they were equal; 0 where there was too little to compare."""
+    weight: Floats
+    """The extra time a trace as a share of the trace, from 0 to 1: how much it matters."""
+    before_ms: Floats
+    now_ms: Floats
+    """Medians."""
+    before_of: Floats
+    now_of: Floats
+
+
+def ordered(ms: Floats, start_us: Ints, stratum: Ints, trace: Ints, whole_ms: Floats) -> Durations:
+    """Durations in any order, put in theirs."""
+    order = np.lexsort((ms, start_us, stratum))
+    return Durations(ms[order], start_us[order], stratum[order], trace[order], whole_ms[order])
+
+
+def rises(durations: Durations, strata: int, pasts: Sequence[NDArray[np.bool_]], now: NDArray[np.bool_]) -> Rises:
+    """Compare the present with several pasts within each stratum.
+
+    Ranks are taken against all pasts together; the gain from the past that is most like the present, since what
+    differs from one past only is drift.
+    """
+    out = Rises(*(np.zeros(strata) for _ in range(7)))
+    bounds = np.searchsorted(durations.stratum, np.arange(strata + 1))
+    before = np.logical_or.reduce(pasts)
+    for number in range(strata):
+        part = slice(bounds[number], bounds[number + 1])
+        a, b = np.flatnonzero(before[part]) + bounds[number], np.flatnonzero(now[part]) + bounds[number]
+        out.before_of[number], out.now_of[number] = a.size, b.size
+        if a.size < 2 or b.size < 1:
+            continue
+        earlier, present = durations.ms[_spread(a)], durations.ms[_spread(b)]
+        out.surplus[number], out.variance[number] = _rank_sum(earlier, present)
+        out.before_ms[number], out.now_ms[number] = np.median(earlier), np.median(present)
+        gain = out.now_ms[number] - out.before_ms[number]
+        for past in pasts:
+            some = durations.ms[part][past[part]]
+            if some.size:
+                trust = some.size / (some.size + DOUBT)
+                gain = min(gain, trust * (out.now_ms[number] - float(np.median(some))) + (1 - trust) * gain)
+        times = b.size / np.unique(durations.trace[b]).size
+        whole = float(np.median(durations.whole_ms[_spread(a)]))
+        out.weight[number] = gain * times / (gain * times + whole) if gain > 0 else 0.0
+    return out
+
+
+def pooled(found: Rises, strata: Ints) -> tuple[float, float]:
+    """One-sided z of a rise over several strata together (van Elteren, 1960), and its mean weight."""
+    variance = float(found.variance[strata].sum())
+    if variance <= 0:
+        return 0.0, 0.0
+    z = float(found.surplus[strata].sum()) / float(np.sqrt(variance))
+    counts = found.now_of[strata] * (found.variance[strata] > 0)
+    return max(0.0, z), float((found.weight[strata] * counts).sum() / max(1.0, float(counts.sum())))
+
+
+def own_durations(spans: Spans) -> tuple[Durations, list[tuple[str, str]]]:
+    """Time that spans spent by themselves, by service and name.
+
+    Waiting is not work: calls are left out, and spans that mostly lie beside a call of the same parent, as the
+    handlers of asynchronous gateways do.
+    """
+    rows = np.flatnonzero(~np.isin(spans.kind, ("client", "producer")) & ~_beside_calls(spans))
+    keys: dict[tuple[str, str], int] = {}
+    pairs = zip(spans.service[rows], spans.name[rows], strict=True)
+    stratum = np.array([keys.setdefault(pair, len(keys)) for pair in pairs], dtype=np.int64)
+    root = roots_of(spans)
+    own = exclusive_time(spans)[rows] / 1e3
+    whole = spans.duration_us[root[rows]] / 1e3
+    return ordered(own, spans.start_us[rows], stratum, root[rows], whole), list(keys)
+
+
+def _beside_calls(spans: Spans) -> NDArray[np.bool_]:
+    end = spans.start_us + spans.duration_us
+    first, last = np.full(spans.parent.size, np.inf), np.full(spans.parent.size, -np.inf)
+    calls = np.flatnonzero((spans.kind == "client") & (spans.parent >= 0))
+    np.minimum.at(first, spans.parent[calls], spans.start_us[calls])
+    np.maximum.at(last, spans.parent[calls], end[calls])
+    up = np.maximum(spans.parent, 0)
+    shared = np.minimum(end, last[up]) - np.maximum(spans.start_us, first[up])
+    beside: NDArray[np.bool_] = (spans.parent >= 0) & (shared > spans.duration_us / 2)
+    return beside
+
+
+def roots_of(spans: Spans) -> Ints:
+    """The row of the highest known span above each, shape (n,)."""
+    up = np.where(spans.parent < 0, np.arange(spans.parent.size), spans.parent)
+    while True:
+        further = up[up]
+        if np.array_equal(further, up):
+            return up
+        up = further
+
+
+def _spread(rows: Ints) -> Ints:
+    if rows.size <= ENOUGH:
+        return rows
+    return rows[np.linspace(0, rows.size - 1, ENOUGH).astype(np.int64)]
+
+
+def _rank_sum(past: Floats, present: Floats) -> tuple[float, float]:
+    n, m = past.size, present.size
+    both = np.concatenate([past, present])
+    ranks = stats.rankdata(both)
+    ties = np.unique(both, return_counts=True)[1].astype(np.float64)
+    total = n + m
+    variance = n * m / 12 * (total + 1 - float((ties**3 - ties).sum()) / (total * (total - 1)))
+    return float(ranks[n:].sum()) - m * (total + 1) / 2, variance

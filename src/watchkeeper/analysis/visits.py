@@ -1,0 +1,255 @@
+"""What services do while they answer: visits, and the order of what happens inside them.
+
+A visit is the span with which a service takes over and everything that the service did for it: spans of its own, calls
+(told apart by whom they reach), and lines that it logged meanwhile, in order of time. Changed behaviour inside visits
+finds faults that neither fail nor slow down anything, such as a method that returns early. After Nezha (Yu et al.,
+2023), with likelihood ratios in place of ranks of support.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from watchkeeper.analysis.lognews import WARN
+from watchkeeper.analysis.spans import Ints, Spans, entry_of, read_spans
+from watchkeeper.analysis.templates import Miner, outline
+
+_WHERE = ("code.function.name", "code.file.path", "code.filepath", "code.namespace", "code.function")
+
+EventKind = Literal["begin", "span", "call", "log", "end"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that can happen in the visits of one operation of a service."""
+
+    service: str
+    operation: str
+    """The name of the visits' entry span."""
+    kind: EventKind
+    text: str
+    """Name of the span, callee and operation of the call, or template of the line."""
+    is_warning: bool = False
+    """A line of severity warning or worse."""
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Visits, shape (n,), and what happened in them, shape (m,), by visit and then in order of time.
+
+    Each visit begins with the event `begin` and ends with `end`.
+    """
+
+    start_us: Ints
+    begin: Ints
+    """The `begin` event of each visit's operation: visits with the same one are comparable."""
+    context: Ints
+    """What the caller had done just before it called, as an event of its own; -1 where nobody is known to have called."""
+    visit: Ints
+    event: Ints
+    events: list[Event]
+
+
+def read_visits(spans: pa.Table, logs: pa.Table | None = None) -> Visits:
+    """Visits in the answers of a `SpanQuery` and of a `LogQuery`; rows that were told twice count once.
+
+    Visits that have lost their entry span are left out, and lines that belong to no visit. The order of rows does not
+    matter.
+    """
+    read = read_spans(in_order(spans))
+    entry = entry_of(read)
+    has_parent = read.table["parent_span_id"].is_valid().to_numpy()
+    whole = read.is_entry & (np.isin(read.kind, ("server", "consumer")) | ~has_parent)
+    return _assembled(read, entry, whole, None if logs is None else _lines(logs, read))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of visits, each shape (n,): the row of the span under which it was written, and its template."""
+
+    span: Ints
+    time_us: Ints
+    template: NDArray[np.object_]
+    is_warning: NDArray[np.bool_]
+
+
+def in_order(spans: pa.Table) -> pa.Table:
+    """Each span once, in an order that depends on what the spans say and on nothing else."""
+    order = [("time", "ascending"), ("duration_ns", "descending"), ("name", "ascending"), ("span_id", "ascending")]
+    ordered = spans.sort_by(order)
+    numbered = ordered.select(["trace_id", "span_id"]).append_column("row", pa.array(np.arange(ordered.num_rows)))
+    first = numbered.group_by(["trace_id", "span_id"]).aggregate([("row", "min")])["row_min"]
+    if len(first) == ordered.num_rows:
+        return ordered
+    return ordered.take(pa.array(np.sort(first.to_numpy())))
+
+
+def _lines(logs: pa.Table, spans: Spans) -> _Lines:
+    logs = logs.filter(pc.and_(logs["trace_id"].is_valid(), logs["span_id"].is_valid()))
+    logs = logs.append_column("place", pa.array([_place(a) for a in logs["attributes"].to_pylist()], pa.string()))
+    columns = ["time", "body", "place", "trace_id", "span_id", "service_name", "severity_number"]
+    logs = logs.group_by(columns).aggregate([]).select(columns).sort_by([(c, "ascending") for c in columns])
+    ids = zip(spans.table["trace_id"].to_pylist(), spans.table["span_id"].to_pylist(), strict=True)
+    row_of = {key: row for row, key in enumerate(ids)}
+    asked = zip(logs["trace_id"].to_pylist(), logs["span_id"].to_pylist(), strict=True)
+    rows = np.array([row_of.get(key, -1) for key in asked], dtype=np.int64)
+    services = np.array(logs["service_name"].to_pylist(), dtype=object)
+    known = rows >= 0
+    known[known] = spans.service[rows[known]] == services[known]
+    logs, services = logs.filter(pa.array(known)), services[known]
+    warning = pc.fill_null(logs["severity_number"], 0).to_numpy() >= WARN
+    return _Lines(
+        rows[known],
+        pc.cast(logs["time"], pa.int64()).to_numpy(),
+        _statements(services.tolist(), logs["body"].to_pylist(), logs["place"].to_pylist(), warning.tolist()),
+        warning,
+    )
+
+
+def _place(attributes: list[tuple[str, str]] | None) -> str | None:
+    """Where in the code a line was written, if its record says so (OpenTelemetry's semantic conventions)."""
+    said = dict(attributes or ())
+    line = said.get("code.line.number", said.get("code.lineno"))
+    where = next((said[key] for key in _WHERE if said.get(key)), None)
+    return f"{where}:{line}" if line and where else None
+
+
+def _statements(
+    services: list[str], bodies: list[str | None], places: list[str | None], warning: list[bool]
+) -> NDArray[np.object_]:
+    """What tells lines apart, shape (n,): where in the code they were written, else their template.
+
+    Templates are learnt for each service from its lines in alphabetical order. Warnings go by template in any case: a
+    place that only reports (a framework's handler of exceptions, say) says different things.
+    """
+    first: dict[tuple[str, str], str] = {}
+    loose: dict[str, set[str]] = {}
+    for service, body, place, warns in zip(services, bodies, places, warning, strict=True):
+        text = body or ""
+        if place and not warns:
+            first[service, place] = min(first.get((service, place), text), text)
+        else:
+            loose.setdefault(service, set()).add(text)
+    located = {key: f"{outline(text)} ({key[1]})" for key, text in first.items()}
+    mined = {service: _templates(texts) for service, texts in loose.items()}
+    rows = zip(services, bodies, places, warning, strict=True)
+    named = [located[s, place] if place and not warns else mined[s][body or ""] for s, body, place, warns in rows]
+    return np.array(named, dtype=object)
+
+
+def _templates(texts: set[str]) -> dict[str, str]:
+    outlines = {text: outline(text) for text in texts}
+    miner = Miner()
+    numbers = {line: miner.add(line) for line in sorted(set(outlines.values()))}
+    return {text: miner.template(numbers[line]) for text, line in outlines.items()}
+
+
+def _assembled(spans: Spans, entry: Ints, whole: NDArray[np.bool_], lines: _Lines | None) -> Visits:
+    entries = np.flatnonzero(whole)
+    visit_of = np.full(spans.parent.size, -1, dtype=np.int64)
+    visit_of[entries] = np.arange(entries.size)
+    inside = visit_of[entry]
+    texts, calls = _span_events(spans)
+    rows = np.flatnonzero((inside >= 0) & ~whole)
+    depth = _depth(spans)
+    kinds = np.where(calls[rows], "call", "span").astype(object)
+    quiet = np.zeros(rows.size, dtype=bool)
+    parts = [_Happened(inside[rows], spans.start_us[rows], depth[rows], kinds, texts[rows], quiet, rows)]
+    if lines is not None:
+        kept = inside[lines.span] >= 0
+        span = lines.span[kept]
+        kinds = np.full(span.size, "log", dtype=object)
+        parts.append(
+            _Happened(
+                inside[span],
+                lines.time_us[kept],
+                depth[span] + 1,
+                kinds,
+                lines.template[kept],
+                lines.is_warning[kept],
+                np.full(span.size, -1),
+            )
+        )
+    happened = _Happened(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    order = np.lexsort((happened.depth, happened.time_us, happened.visit))
+    return _coded(spans, entries, _Happened(*(column[order] for column in happened)))
+
+
+class _Happened(NamedTuple):
+    """What happened in visits, each shape (n,)."""
+
+    visit: Ints
+    time_us: Ints
+    depth: Ints
+    kind: NDArray[np.object_]
+    text: NDArray[np.object_]
+    is_warning: NDArray[np.bool_]
+    row: Ints
+    """The row of the span, -1 for a line."""
+
+
+def _coded(spans: Spans, entries: Ints, happened: _Happened) -> Visits:
+    """Number the events, and put a begin and an end around each visit."""
+    codes: dict[Event, int] = {}
+    operations = list(zip(spans.service[entries], spans.name[entries], strict=True))
+    begins = np.array([codes.setdefault(Event(s, o, "begin", ""), len(codes)) for s, o in operations], dtype=np.int64)
+    ends = np.array([codes.setdefault(Event(s, o, "end", ""), len(codes)) for s, o in operations], dtype=np.int64)
+    inner: dict[tuple[int, str, str, bool], int] = {}
+    visit = happened.visit
+    events = np.empty(visit.size, dtype=np.int64)
+    columns = (begins[visit].tolist(), happened.kind, happened.text, happened.is_warning.tolist())
+    for row, key in enumerate(zip(*columns, strict=True)):
+        number = inner.get(key)
+        if number is None:
+            number = inner[key] = codes.setdefault(Event(*operations[visit[row]], *key[1:]), len(codes))
+        events[row] = number
+    each = np.arange(entries.size)
+    whole = np.concatenate([each, visit, each])
+    order = np.argsort(whole, kind="stable")
+    sequence = np.concatenate([begins, events, ends])[order]
+    nobody = np.full(entries.size, -1)
+    return Visits(
+        start_us=spans.start_us[entries],
+        begin=begins,
+        context=_contexts(spans, entries, np.concatenate([nobody, happened.row, nobody])[order], sequence),
+        visit=whole[order],
+        event=sequence,
+        events=list(codes),
+    )
+
+
+def _contexts(spans: Spans, entries: Ints, rows: Ints, sequence: Ints) -> Ints:
+    """The event before each visit's call, where `rows` holds the span behind each event of the sequence."""
+    place = np.full(spans.parent.size, -1, dtype=np.int64)
+    known = np.flatnonzero(rows >= 0)
+    place[rows[known]] = known
+    call = spans.parent[entries]
+    called_at = np.where(call >= 0, place[np.maximum(call, 0)], -1)
+    # A call is never the first of its visit: the visit's begin comes before it.
+    out: Ints = np.where(called_at > 0, sequence[np.maximum(called_at - 1, 0)], -1)
+    return out
+
+
+def _span_events(spans: Spans) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """What each span is called as an event, and whether it is a call: that is told apart by callee and operation."""
+    texts = spans.name.astype(object)
+    crossing = np.flatnonzero(spans.parent >= 0)
+    crossing = crossing[spans.service[crossing] != spans.service[spans.parent[crossing]]]
+    calls = np.isin(spans.kind, ("client", "producer"))
+    calls[spans.parent[crossing]] = True
+    for row in crossing[::-1]:
+        texts[spans.parent[row]] = f"{spans.name[spans.parent[row]]} → {spans.service[row]} {spans.name[row]}"
+    return texts, calls
+
+
+def _depth(spans: Spans) -> Ints:
+    depth = np.zeros(spans.parent.size, dtype=np.int64)
+    up = spans.parent.copy()
+    while (up >= 0).any():
+        depth += up >= 0
+        up = np.where(up >= 0, spans.parent[up], -1)
+    return depth

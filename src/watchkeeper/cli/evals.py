@@ -1,0 +1,174 @@
+"""`watchkeeper eval`: how often the diagnosis is right, on recorded cases whose truth is known."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from watchkeeper.evaluation.problems import Without
+
+WORSE = 1
+SHOWN = 20
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Measure how often the diagnosis is right: runs, history, comparisons, a report.",
+)
+
+
+@app.command("run")
+def run_suite(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="drills, nezha, petshop or rootcausebench.")],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the unpacked data set.")] = None,
+    engine: Annotated[Literal["rules", "model"], typer.Option(help="Who diagnoses.")] = "rules",
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N cases.")] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="Leave out logs, traces, metrics or topology; may be repeated."),
+    ] = None,
+    alert_delay: Annotated[
+        float, typer.Option(metavar="S", min=0, help="How many seconds later the trouble is noticed.")
+    ] = 0.0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the JSON goes, instead of the home.")] = None,
+) -> None:
+    """Run one suite and score it.
+
+    Prints a table and writes one JSON. Exits 2 where there is nothing to run, or data cannot be read.
+    """
+    from watchkeeper.cli.scorecards import card_text
+    from watchkeeper.cli.screen import report_bug, say
+    from watchkeeper.errors import ConfigError
+
+    dropped = _sources(without or [])
+    if engine == "model":
+        raise ConfigError("--engine model: the model's engine is not built yet, expected rules")
+    from watchkeeper import settings
+    from watchkeeper.evaluation import history, provenance, running, suites
+
+    home, at = settings.home(), datetime.now(UTC)
+    opened = suites.open_suite(suite, data, alert_delay_seconds=alert_delay)
+    card = running.run(
+        opened,
+        at=at,
+        commit=provenance.commit(),
+        limit=limit,
+        without=dropped,
+        say=say,
+        keep_trace=report_bug,
+    )
+    file = out or history.default_file(home, suite, at)
+    history.keep(card, file, home)
+    typer.echo(card_text(card, file))
+
+
+@app.command("history")
+def show_history(
+    suite: Annotated[str | None, typer.Option(metavar="SUITE", help="Only runs of this one.")] = None,
+    last: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest ones.")] = SHOWN,
+) -> None:
+    """List the runs that were made on this machine, the oldest first."""
+    from watchkeeper import settings
+    from watchkeeper.cli.scorecards import history_text
+    from watchkeeper.evaluation import history
+
+    runs = [run for run in history.entries(settings.home()) if suite in (None, run.suite)]
+    typer.echo(history_text(runs[-last:]))
+
+
+@app.command("compare")
+def compare_runs(
+    before: Annotated[str, typer.Argument(metavar="A", help="The JSON of a run, or its name in the home.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The one to hold against it.")],
+) -> None:
+    """Say which cases flipped from one run to another, and whether that is more than noise."""
+    from watchkeeper import settings
+    from watchkeeper.cli.scorecards import comparison_text
+    from watchkeeper.evaluation import comparing, history
+    from watchkeeper.evaluation.scorecard import Scorecard
+
+    files = [history.found(name, settings.home()) for name in (before, after)]
+    old, new = (Scorecard.read(file) for file in files)
+    typer.echo(comparison_text(comparing.compare(old, new), *(file.stem for file in files)))
+
+
+@app.command("report")
+def write_report(
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILES]", help="Runs; else the newest ones.")] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page.")] = Path("report.html"),
+) -> None:
+    """Write runs as one HTML page with pictures, which needs nothing else. Needs the extra watchkeeper[eval]."""
+    from watchkeeper import settings
+    from watchkeeper.errors import ConfigError
+    from watchkeeper.evaluation import history, report
+    from watchkeeper.evaluation.scorecard import Scorecard
+
+    home = settings.home()
+    chosen = [history.found(name, home) for name in files] if files else history.newest(history.entries(home))
+    if not chosen:
+        raise ConfigError("there is no run to report on: begin with `watchkeeper eval run drills`")
+    page = report.as_html([Scorecard.read(file) for file in chosen])
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--out: {out} cannot be written: {error.strerror}") from error
+    typer.echo(f"{len(chosen)} runs are in {out}")
+
+
+@app.command("check")
+def check_exams(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The folder that holds unpacked data sets.")],
+    baselines: Annotated[Path, typer.Option(metavar="DIR", help="Where the committed figures are.")] = Path(
+        "evals/baselines"
+    ),
+    write: Annotated[bool, typer.Option("--write", help="Write them instead of comparing.")] = False,
+) -> None:
+    """Run every data set in a folder and compare it with the committed figures.
+
+    Exits 1 where one lost more cases than paired noise explains, or a case failed, or says what cannot be found again.
+    """
+    from watchkeeper import settings
+    from watchkeeper.cli.screen import report_bug, say
+    from watchkeeper.evaluation import checking, history, provenance, running, suites
+
+    home, is_worse = settings.home(), False
+    for suite, folder in checking.exams_in(data):
+        say(f"{suite}: {folder.name}")
+        at, file = datetime.now(UTC), checking.file_of(baselines, suite, folder.name)
+        before = None if write else checking.read(file)
+        opened = suites.open_suite(suite, folder)
+        card = running.run(
+            opened,
+            at=at,
+            commit=provenance.commit(),
+            say=say,
+            keep_trace=report_bug,
+            inspect=running.not_found_again,
+        )
+        history.keep(card, history.default_file(home, f"{suite}-{folder.name}", at), home)
+        if before is None:
+            checking.write(card, file)
+            typer.echo(f"{folder.name}: top1 {card.top1:.3f}, forced {card.forced_top1:.3f}; written to {file}")
+            continue
+        verdict = checking.check(card, before)
+        is_worse = is_worse or verdict.is_worse
+        typer.echo("\n".join([f"{folder.name}: {'worse' if verdict.is_worse else 'holds'}", *_indented(verdict.lines)]))
+    if is_worse:
+        raise typer.Exit(WORSE)
+
+
+def _indented(lines: tuple[str, ...]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _sources(named: list[str]) -> "Without":
+    """What is to be left out; raises typer.BadParameter."""
+    from watchkeeper.evaluation.problems import SOURCES
+
+    words = [word.strip() for text in named for word in text.split(",")]
+    unknown = [word for word in words if word not in SOURCES]
+    if unknown:
+        raise typer.BadParameter(f"expected {', '.join(SOURCES)}, not {unknown[0]!r}", param_hint="--without")
+    return frozenset(source for source in SOURCES if source in words)

@@ -1,0 +1,218 @@
+"""The conclusion where only coarse metrics speak: the excess work that an alarm shows, followed down the calls."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchkeeper.analysis.calm import CalmBlame
+from watchkeeper.diagnosis.statements import quoted
+from watchkeeper.diagnosis.verify import Writer
+from watchkeeper.domain import (
+    Claim,
+    Cost,
+    Diagnosis,
+    EvidenceId,
+    FaultKind,
+    Hypothesis,
+    ReleaseVerdict,
+    Scope,
+    Struck,
+    Window,
+)
+from watchkeeper.evidence.claims import Ground, Statement, check
+from watchkeeper.evidence.golden import Golden
+from watchkeeper.evidence.prose import given, number_of
+from watchkeeper.evidence.recheck import Recheck
+from watchkeeper.evidence.selectors import Selector, select
+
+SURE = 0.45
+"""The least probability of the first hypothesis that is stated."""
+UNKNOWN = 0.15
+WORTH_TELLING = 0.01
+LEAST_TOLD, MOST_TOLD = 5, 10
+WHAT = {"s": "extra time", "failures": "failures"}
+COMES = {"s": "the extra time comes", "failures": "the failures come"}
+MEASURE = {"s": ("mean latency", "time"), "failures": ("share of failed requests", "%")}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the metrics gave: the blame, the evidence that holds its rows, and the window that was looked at."""
+
+    golden: Golden
+    trouble: CalmBlame
+    evidence: EvidenceId
+    window: Window
+
+
+@dataclass(frozen=True)
+class _Checked:
+    component: str
+    probability: float
+    claims: tuple[Claim, ...]
+    against: tuple[Claim, ...]
+    struck: tuple[Struck, ...]
+
+    @property
+    def is_grounded(self) -> bool:
+        roles = {c.role for c in self.claims if c.standing == "supports" and c.about == self.component}
+        return {"cause", "timing"} <= roles
+
+
+def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], at: datetime, cost: Cost) -> Diagnosis:
+    """Rank the components by their share of the alarm's excess; inconclusive where none is clearly first."""
+    began = _began(seen)
+    ground = Ground(
+        recheck=recheck,
+        usual=seen.window,
+        latest_onset=(began or at) + timedelta(seconds=seen.golden.grid.step_seconds),
+        names=frozenset(seen.golden.services) | {name for edge in seen.golden.topology for name in edge},
+        edges=seen.golden.topology,
+        components=frozenset(seen.golden.services),
+    )
+    checked = [_checked(seen, name, probability, ground) for name, probability in _ranked(seen)]
+    told = [each for each in checked if any(claim.role == "cause" for claim in each.claims)]
+    writer = Writer(recheck, ground.names)
+    because = _open_because(told)
+    hypotheses = tuple(_hypothesis(seen, each) for each in told)
+    return Diagnosis(
+        at=at,
+        status="diagnosed" if because is None else "inconclusive",
+        headline=_headline(seen, told, because, writer),
+        hypotheses=hypotheses,
+        inconclusive_because=because,
+        release=ReleaseVerdict(status="undetermined", reason="changes cannot be tested against metrics this coarse"),
+        scope=Scope(since=began, onset_uncertainty_seconds=seen.golden.grid.step_seconds),
+        suggested_fix=_fix(seen, told) if because is None else None,
+        struck=tuple(struck for each in checked for struck in each.struck),
+        figures=tuple(dict.fromkeys(writer.figures)),
+        gaps=gaps,
+        cost=cost,
+    )
+
+
+def _ranked(seen: Measured) -> list[tuple[str, float]]:
+    shares = seen.trouble.flow.shares
+    total = sum(shares[name].score for name in seen.trouble.flow.ranked) + UNKNOWN
+    ranked = [(name, shares[name].score / total) for name in seen.trouble.flow.ranked]
+    kept = [pair for i, pair in enumerate(ranked) if pair[1] >= WORTH_TELLING or i < LEAST_TOLD]
+    return sorted(kept[:MOST_TOLD], key=lambda pair: -pair[1])
+
+
+def _began(seen: Measured) -> datetime | None:
+    """When the first of those with excess on the way from the target began."""
+    own = _value(seen, "began", seen.trouble.target)
+    if isinstance(own, datetime):
+        return own
+    return min((time for time in seen.trouble.rows["began"].to_pylist() if time is not None), default=None)
+
+
+def _checked(seen: Measured, component: str, probability: float, ground: Ground) -> _Checked:
+    statements = [s for s in (_cause(seen, component), _share(seen, component), _timing(seen, component, ground)) if s]
+    results = [(s, check(s, component, ground)) for s in statements]
+    claims = [(s, r) for s, r in results if isinstance(r, Claim)]
+    return _Checked(
+        component=component,
+        probability=round(probability, 3),
+        claims=tuple(claim for s, claim in claims if s.operator != "after"),
+        against=tuple(claim for s, claim in claims if s.operator == "after"),
+        struck=tuple(r for _, r in results if isinstance(r, Struck)),
+    )
+
+
+def _row(column: str, component: str) -> Selector:
+    return select("first", column, component=component)
+
+
+def _value(seen: Measured, column: str, component: str) -> object:
+    rows = seen.trouble.rows
+    names = rows["component"].to_pylist()
+    return rows[column][names.index(component)].as_py() if component in names else None
+
+
+def _cause(seen: Measured, component: str) -> Statement | None:
+    """That the component's requests cost more than in its own calm steps."""
+    now, before = (_value(seen, column, component) for column in ("per_request", "per_request_before"))
+    if not isinstance(now, float) or not isinstance(before, float) or now <= before:
+        return None
+    measure, unit = MEASURE[seen.trouble.unit]
+    figures = [
+        number_of(seen.evidence, _row(column, component), unit) for column in ("per_request", "per_request_before")
+    ]
+    text = f"{measure} of {quoted(component)}: {figures[0]}, {figures[1]} in calm steps"
+    selector = _row("per_request", component)
+    return Statement(text, seen.evidence, selector, ">", _rounded((now + before) / 2), component, "cause")
+
+
+def _share(seen: Measured, component: str) -> Statement | None:
+    """How much of the target's trouble stays at the component."""
+    share = _value(seen, "share", component)
+    if not isinstance(share, float) or share <= 0:
+        return None
+    selector = _row("share", component)
+    what = WHAT[seen.trouble.unit]
+    percent = number_of(seen.evidence, selector, "%0")
+    text = f"{percent} of the {what} of {quoted(seen.trouble.target)} is left at {quoted(component)}"
+    return Statement(text, seen.evidence, selector, "≥", _rounded(share / 2), component, "cause")
+
+
+def _timing(seen: Measured, component: str, ground: Ground) -> Statement | None:
+    began = _value(seen, "began", component)
+    if not isinstance(began, datetime):
+        return None
+    selector = _row("began", component)
+    at = number_of(seen.evidence, selector, "clock")
+    if began > ground.latest_onset:
+        text = f"it began at {quoted(component)} only at {at}, after the alarm's own trouble"
+        return Statement(text, seen.evidence, selector, "after", ground.latest_onset, component, "timing")
+    text = f"it began at {quoted(component)} at {at}, give or take a step, not after the alarm's own trouble"
+    limit = ground.latest_onset + timedelta(seconds=1)
+    return Statement(text, seen.evidence, selector, "before", limit, component, "timing")
+
+
+def _open_because(told: list[_Checked]) -> str | None:
+    if not told:
+        return "the alarm shows excess work, and nothing that was looked at explains it"
+    if told[0].probability < SURE:
+        return f"no cause stands out: {' or '.join(each.component for each in told[:3])}"
+    if not told[0].is_grounded:
+        return f"nothing that holds when asked again sets {told[0].component} apart and puts it first in time"
+    return None
+
+
+def _headline(seen: Measured, told: list[_Checked], because: str | None, writer: Writer) -> str:
+    target = seen.trouble.target
+    what = f"{MEASURE[seen.trouble.unit][0]} of {quoted(target)}"
+    statement = _cause(seen, target)
+    text = statement.template if statement is not None else f"{what} is unusual"
+    began = _value(seen, "began", target)
+    since = f" since {number_of(seen.evidence, _row('began', target), 'clock')}" if began is not None else ""
+    if because is not None:
+        return writer.write(f"{text}{since}: inconclusive.", None, f"{what}: inconclusive.")
+    why = f"{COMES[seen.trouble.unit]} from {quoted(told[0].component)}"
+    fields = {"probability": told[0].probability}
+    return writer.write(f"{text}{since}: {why} ({given('probability', '%0')} sure).", fields, f"{what}: {why}.")
+
+
+def _hypothesis(seen: Measured, checked: _Checked) -> Hypothesis:
+    kind: FaultKind = "latency" if seen.trouble.unit == "s" else "errors"
+    began = _value(seen, "began", checked.component)
+    return Hypothesis(
+        component=checked.component,
+        kind=kind,
+        probability=checked.probability,
+        claims=checked.claims,
+        against=checked.against,
+        onset=began if isinstance(began, datetime) else None,
+        settled_by=f"Traces or logs of {checked.component} itself.",
+    )
+
+
+def _fix(seen: Measured, told: list[_Checked]) -> str:
+    return (
+        f"No specific fix is known (this advice is generic): start with what {told[0].component} itself reports and "
+        "with what was changed there."
+    )
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,28 @@
+"""The request of one failing or slow trace, as a command that somebody can try."""
+
+from dataclasses import dataclass
+
+from watchkeeper.analysis.reproduction import reproduce
+from watchkeeper.diagnosis.seen import Seen
+from watchkeeper.domain import Diagnosis, Reproduction
+from watchkeeper.evidence.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The reproduction, and whether sending it changes nothing."""
+
+    noun: Reproduction
+    is_safe: bool
+
+
+def replay_of(ledger: Ledger, seen: Seen, diagnosis: Diagnosis) -> Replay | None:
+    """The request of a trace that shows the trouble at the blamed component, else anywhere; None where there is none."""
+    number = seen.details.evidence["spans"]
+    table = ledger.answer(number)
+    component = diagnosis.hypotheses[0].component if diagnosis.hypotheses else None
+    is_slow = not any(s.measure == "error ratio" for s in seen.symptoms)
+    found = None if table is None else reproduce(table, component, is_slow=is_slow)
+    if found is None:
+        return None
+    return Replay(Reproduction(command=found.command, trace_id=found.trace_id, evidence=number), found.is_safe)

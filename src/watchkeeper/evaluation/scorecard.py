@@ -1,0 +1,148 @@
+"""What one run of a suite is kept as: the JSON that is written, read again, compared and shown."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from watchkeeper.domain import Noun
+from watchkeeper.errors import ConfigError
+from watchkeeper.evaluation.intervals import Interval
+
+Status = Literal["answered", "none", "abstained", "failed"]
+Engine = Literal["rules", "model"]
+NOTHING = "none"
+"""How the truth is written where nothing is to blame."""
+
+
+class Result(Noun):
+    """One case: what was true, what was answered."""
+
+    case: str
+    truth: str
+    """The component or commit, or `none`."""
+    ranked: tuple[str, ...]
+    """Every candidate that was named, the most probable first, whatever the status."""
+    probability: float | None
+    """Of the first of them."""
+    status: Status
+    hit_rank: int | None
+    """Where the truth stands in the ranking, from 1, whatever the status; a truth `none` is at 1 if that was said."""
+    seconds: float
+    """Of the diagnosis alone, without reading the data."""
+    is_hit: bool
+    """Whether it counts for `top1`: the truth was first, and the status is `answered` or `none`."""
+    blames_decoy: bool = False
+    """Whether it answered with what a careless reader would blame."""
+    kind: str = ""
+    system: str = ""
+    reason: str = ""
+    """Why it abstained or failed, on one line."""
+    is_release_right: bool | None = None
+    """Whether the guilty change, and no innocent one, was blamed; None where the suite does not ask."""
+    unsupported: tuple[str, ...] | None = None
+    """What the diagnosis says that cannot be found again when its sources are asked; None where nobody looked."""
+    baseline_ranks: dict[str, int | None] = Field(default_factory=dict)
+    """Where the truth stands in each baseline's ranking."""
+
+
+class Group(Noun):
+    """The cases that have something in common: a kind of fault, a system, a truth."""
+
+    cases: int
+    answered: int
+    none: int
+    abstained: int
+    failed: int
+    top1: float
+    top3: float
+    forced_top1: float
+    forced_top3: float
+    intervals: dict[str, Interval]
+
+
+class BaselineScore(Noun):
+    """How a simple method did on the same cases; it always answers."""
+
+    top1: float
+    top3: float
+    top5: float
+    intervals: dict[str, Interval]
+    """Of `random`: what guessing reaches with 95 %; of the others, Wilson's."""
+    decoy_blamed: int | None = None
+    failed: int = 0
+
+
+class Seconds(Noun):
+    """How long a diagnosis took."""
+
+    median: float
+    p95: float
+
+
+class Scorecard(Noun):
+    """One run of one suite. Shares are of all cases unless said otherwise."""
+
+    suite: str
+    engine: Engine
+    version: str
+    commit: str = ""
+    data: str | None = None
+    """The name of the data set's folder."""
+    at: AwareDatetime
+    limit: int | None = None
+    without: tuple[str, ...] = ()
+    alert_delay_seconds: float = 0.0
+    cases: int = Field(ge=1)
+    answered: int
+    none: int
+    abstained: int
+    failed: int
+    coverage: float
+    """Answered or `none`."""
+    top1: float
+    top3: float
+    top5: float
+    mrr: float
+    forced_top1: float
+    """The ranking whatever the status."""
+    forced_top3: float
+    selective_accuracy: float | None
+    """The share of hits among the cases that were answered or `none`; None where there are no such."""
+    utility: float
+    """The mean of right +1, abstained or failed 0, wrong −1."""
+    decoy_blamed: int
+    """How many answers were a listed decoy."""
+    brier: float | None
+    """Mean squared error of the first candidate's probability, over all cases that rank one, whatever the status."""
+    release_right: float | None = None
+    unsupported: int | None = None
+    """In how many cases something is said that cannot be found again; None where nobody looked."""
+    intervals: dict[str, Interval]
+    seconds_per_case: Seconds
+    baselines: dict[str, BaselineScore]
+    by_kind: dict[str, Group]
+    by_system: dict[str, Group]
+    by_truth: dict[str, Group]
+    results: tuple[Result, ...]
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(f"{self.model_dump_json(indent=2)}\n", encoding="utf-8")
+        part.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Scorecard":
+        """One that was written before; raises ConfigError for anything else."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be read: {error.strerror}; expected the JSON of an `eval run`"
+            ) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"{path}: is not the JSON of an `eval run`: {where}: {first['msg']}") from error

@@ -1,0 +1,66 @@
+"""What of a case is read without reading all of it: its line in a list, its history for the casebook."""
+
+from pydantic import AwareDatetime
+
+from watchkeeper.domain import (
+    DiagnosisStatus,
+    IncidentId,
+    IncidentState,
+    Noun,
+    Probability,
+    ServiceName,
+    Severity,
+    Verdict,
+)
+
+
+class CaseSummary(Noun):
+    """One line about a case: its latest diagnosis and its latest verdict."""
+
+    incident_id: IncidentId
+    service: ServiceName | None = None
+    severity: Severity | None = None
+    state: IncidentState
+    opened_at: AwareDatetime
+    """When the first of its signals was noticed."""
+    updated_at: AwareDatetime
+    revision: int
+    diagnoses: int = 0
+    status: DiagnosisStatus | None = None
+    """None where it has not been diagnosed."""
+    headline: str | None = None
+    component: ServiceName | None = None
+    probability: Probability | None = None
+    judged: str | None = None
+
+
+class Conclusion(Noun):
+    """What one diagnosis came to."""
+
+    at: AwareDatetime
+    status: DiagnosisStatus
+    component: ServiceName | None = None
+    probability: Probability | None = None
+    since: AwareDatetime | None = None
+    """When the symptom began."""
+
+
+class History(Noun):
+    """How one incident went: when it was noticed, what was concluded, how that was judged."""
+
+    incident_id: IncidentId
+    service: ServiceName | None = None
+    noticed_at: AwareDatetime
+    """When the first of its signals was noticed."""
+    conclusions: tuple[Conclusion, ...] = ()
+    """One for each diagnosis, in their order."""
+    verdicts: tuple[Verdict, ...] = ()
+    """In the order in which they were given."""
+
+
+class Judgement(Noun):
+    """A verdict, whose diagnosis it judges, and what else the engineer had to say."""
+
+    incident_id: IncidentId
+    verdict: Verdict
+    note: str | None = None

@@ -1,0 +1,97 @@
+"""What is answered does not hang on truths, names of services, or where a case lies."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from made_rootcausebench import DECOY, write_case
+from made_shop import Shop, at
+from watchkeeper import library
+from watchkeeper.domain import Window
+from watchkeeper.evaluation import problems, running
+from watchkeeper.evaluation.problems import TELEMETRY, TRUTH
+from watchkeeper.evaluation.scores import Attempt
+from watchkeeper.evaluation.suites import Suite, open_suite
+from watchkeeper.telemetry.recording import write_recording
+
+INCIDENTS = library.HOME / "evals" / "incidents"
+RECORDED = ("crash-cart", "silence-cart")
+OTHER_NAMES = {"gateway": "zeta", "checkout": "a-service", "payment": "gateway", "bank": "0"}
+
+
+def drills_in(folders: list[Path]) -> Suite:
+    return Suite("drills", "component", problems.of_recordings(folders), dict)
+
+
+def told(attempts: list[Attempt], names: dict[str, str] | None = None) -> list[tuple[object, ...]]:
+    """Everything about the answers but their cases' names and how long they took."""
+    other = names or {}
+    return [
+        (a.status, tuple(other.get(c, c) for c in a.ranked), a.probability, a.blamed_change, a.reason) for a in attempts
+    ]
+
+
+@pytest.fixture(scope="module")
+def as_recorded() -> list[tuple[object, ...]]:
+    return told(running.answered(drills_in([INCIDENTS / name for name in RECORDED])))
+
+
+def test_shuffled_truths_do_not_change_a_ranking(tmp_path: Path, as_recorded: list[tuple[object, ...]]) -> None:
+    for name, other in zip(RECORDED, reversed(RECORDED), strict=True):
+        shutil.copytree(INCIDENTS / name / TELEMETRY, tmp_path / name / TELEMETRY)
+        shutil.copy(INCIDENTS / other / TRUTH, tmp_path / name / TRUTH)
+    assert told(running.answered(drills_in([tmp_path / name for name in RECORDED]))) == as_recorded
+
+
+def test_a_folder_that_was_moved_and_has_no_truth_does_not_change_a_ranking(
+    tmp_path: Path, as_recorded: list[tuple[object, ...]]
+) -> None:
+    moved = tmp_path / "far" / "nothing-19"
+    shutil.copytree(INCIDENTS / RECORDED[0] / TELEMETRY, moved / TELEMETRY)
+    assert told(running.answered(drills_in([moved]))) == as_recorded[:1]
+
+
+def test_renamed_services_of_a_recording_do_not_change_a_ranking(tmp_path: Path) -> None:
+    shop = Shop(slow={"checkout": 150}, seconds=220, onset=180)
+    for name, made in (("plain", shop), ("renamed", replace(shop, names=OTHER_NAMES))):
+        write_recording(made.store(), Window(start=at(0), end=at(220)), tmp_path / name / TELEMETRY)
+    plain = running.answered(drills_in([tmp_path / "plain"]))
+    renamed = running.answered(drills_in([tmp_path / "renamed"]))
+    assert plain[0].ranked[0] == "checkout"
+    assert told(plain, OTHER_NAMES) == told(renamed)
+
+
+def commits_of(folder: Path) -> list[tuple[object, ...]]:
+    return told(running.answered(replace(open_suite("rootcausebench", folder), baselines=())))
+
+
+@pytest.fixture
+def exam(tmp_path: Path) -> Path:
+    folder = tmp_path / "rootcausebench"
+    write_case(folder, "one", Shop(slow={"checkout": 150}))
+    write_case(folder, "two", Shop(failing={"payment": 0.9}), service="payment")
+    return folder
+
+
+def test_shuffled_truths_of_a_data_set_do_not_change_an_answer(exam: Path) -> None:
+    before = commits_of(exam)
+    told_of_one = (exam / "one" / "ground_truth.json").read_text()
+    (exam / "one" / "ground_truth.json").write_text(told_of_one.replace("c0ffee", DECOY[:6]))
+    (exam / "two" / "ground_truth.json").unlink()
+    assert commits_of(exam) == before
+
+
+def test_a_data_set_that_was_moved_and_its_cases_renamed_has_the_same_answers(exam: Path, tmp_path: Path) -> None:
+    before = commits_of(exam)
+    for name, other in (("one", "a-b"), ("two", "c-d")):
+        shutil.copytree(exam / name, tmp_path / "elsewhere" / other)
+    assert commits_of(tmp_path / "elsewhere") == before
+
+
+def test_renamed_services_of_a_data_set_do_not_change_an_answer(exam: Path, tmp_path: Path) -> None:
+    write_case(tmp_path / "other", "one", Shop(slow={"checkout": 150}, names=OTHER_NAMES))
+    (renamed,) = commits_of(tmp_path / "other")
+    status, ranked, probability, *_ = commits_of(exam)[0]
+    assert (status, ranked, probability) == renamed[:3]
