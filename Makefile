@@ -12,7 +12,7 @@ USE_STAMP := .venv/.for-use
 DEV_STAMP := .venv/.for-tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench drills
+.PHONY: help demo serve test lint bench drills exams
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -36,6 +36,9 @@ bench: $(DEV_STAMP) ## Measure ingest, queries and diagnosis; writes a table to 
 
 drills: $(DEV_STAMP) ## Break the lab's shop in many ways and score the diagnoses; appends to docs/drills.csv
 	@$(RUN)/watchkeeper drill series --results docs/drills.csv $(DRILLS)
+
+exams: $(DEV_STAMP) ## Run the exams found in DATA=DIR against evals/baselines; fails beyond chance
+	@$(RUN)/watchkeeper eval check --data "$(DATA)"
 
 # Stamps make a second run skip the sync; --inexact leaves what the other target installed.
 $(USE_STAMP): uv.lock pyproject.toml | $(UV)

@@ -57,6 +57,12 @@ class DiagnosisWindows(Section):
     lag_seconds: float = Field(ge=0, le=300)
 
 
+class Records(Section):
+    """Where cases, diagnoses and verdicts are kept."""
+
+    url: str
+
+
 class Redaction(Section):
     """What must not leave in text."""
 
@@ -79,6 +85,7 @@ class Settings(Section):
     server: Server
     store: Store
     diagnosis: DiagnosisWindows
+    records: Records
     redaction: Redaction
     log: Log
 
@@ -86,6 +93,11 @@ class Settings(Section):
     def store_path(self) -> Path:
         """The telemetry store's file, absolute."""
         return self.home / self.store.path.expanduser()
+
+    @property
+    def records_place(self) -> Path | str:
+        """The records' file, or the URL that was set."""
+        return self.records.url or self.home / "records.sqlite"
 
     @property
     def server_url(self) -> str:

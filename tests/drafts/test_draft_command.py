@@ -8,7 +8,7 @@ from drafts.drafted_cases import CATALOGUE, NOW, case_of, diagnosed, scope
 from watchkeeper.cli.draft import draft
 from watchkeeper.domain import CaseFile
 from watchkeeper.drafts.writing import write_drafts
-from watchkeeper.errors import ConfigError
+from watchkeeper.errors import ConfigError, WatchkeeperError
 
 
 def asked(*words: str) -> str:
@@ -18,7 +18,7 @@ def asked(*words: str) -> str:
     app = typer.Typer()
     app.command()(draft)
     result = CliRunner().invoke(app, list(words))
-    if isinstance(result.exception, ConfigError):
+    if isinstance(result.exception, WatchkeeperError):
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -73,5 +73,5 @@ def test_a_case_without_drafts_says_when_they_are_written(home: Path) -> None:
 
 
 def test_an_unknown_case_is_named(home: Path) -> None:
-    with pytest.raises(ConfigError, match="INC-2026-0009"):
+    with pytest.raises(WatchkeeperError, match="INC-2026-0009"):
         asked("INC-2026-0009")

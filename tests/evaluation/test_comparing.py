@@ -33,3 +33,10 @@ def test_runs_of_different_suites_cannot_be_compared() -> None:
 def test_runs_without_a_case_in_common_cannot_be_compared() -> None:
     with pytest.raises(ConfigError, match="no case in common"):
         compare(run_of("r"), run_of("r", first=5))
+
+
+def test_runs_that_do_not_agree_on_the_truth_cannot_be_compared() -> None:
+    card = run_of("rr")
+    other = card.model_copy(update={"results": (card.results[0].model_copy(update={"truth": "web"}), card.results[1])})
+    with pytest.raises(ConfigError, match="do not agree on the truth of case 0"):
+        compare(card, other)

@@ -1,19 +1,23 @@
 """What is answered does not hang on truths, names of services, or where a case lies."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from made_petshop import write_shop
 from made_rootcausebench import DECOY, write_case
 from made_shop import Shop, at
 from watchkeeper import library
 from watchkeeper.domain import Window
 from watchkeeper.evaluation import problems, running
+from watchkeeper.evaluation.attempts import scan_for
 from watchkeeper.evaluation.problems import TELEMETRY, TRUTH
 from watchkeeper.evaluation.scores import Attempt
 from watchkeeper.evaluation.suites import Suite, open_suite
+from watchkeeper.pipeline import diagnose
 from watchkeeper.telemetry.recording import write_recording
 
 INCIDENTS = library.HOME / "evals" / "incidents"
@@ -95,3 +99,38 @@ def test_renamed_services_of_a_data_set_do_not_change_an_answer(exam: Path, tmp_
     (renamed,) = commits_of(tmp_path / "other")
     status, ranked, probability, *_ = commits_of(exam)[0]
     assert (status, ranked, probability) == renamed[:3]
+
+
+SHOPS_OTHER_NAMES = {"front": "zeta", "search": "a-node", "table": "front", "pay": "0"}
+
+
+def nodes_of(folder: Path) -> list[tuple[object, ...]]:
+    return told(running.answered(replace(open_suite("petshop", folder), baselines=())))
+
+
+def test_shuffled_truths_of_nodes_do_not_change_a_ranking(tmp_path: Path) -> None:
+    before = nodes_of(write_shop(tmp_path / "petshop", ("table", "pay")))
+    assert [ranked[:1] for _, ranked, *_ in before] == [("table",), ("pay",)]  # type: ignore[index]
+    for number, other in ((1, "pay"), (2, "search")):
+        path = tmp_path / "petshop" / "dataset" / "some_traffic" / "test" / f"issue_{number}" / "target.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"root_cause": {"node": other, "metric": None}}))
+    assert nodes_of(tmp_path / "petshop") == before
+
+
+def weighed(folder: Path, names: dict[str, str]) -> list[list[tuple[float, str]]]:
+    """What each issue's diagnosis thinks of every node; equal probabilities have no order among them."""
+    found = []
+    for problem in open_suite("petshop", folder).problems:
+        posed = problem.pose(frozenset())
+        with posed.sources:
+            how = scan_for(posed.trigger)
+            case = diagnose(posed.trigger.signal, posed.sources, now=posed.trigger.until, scan=how)
+        hypotheses = case.diagnoses[-1].hypotheses
+        found.append(sorted((h.probability, names.get(h.component, h.component)) for h in hypotheses))
+    return found
+
+
+def test_renamed_and_moved_nodes_are_as_probable_as_before(tmp_path: Path) -> None:
+    plain = write_shop(tmp_path / "petshop", ("table", "pay"))
+    renamed = write_shop(tmp_path / "far" / "x", ("table", "pay"), SHOPS_OTHER_NAMES)
+    assert weighed(plain, SHOPS_OTHER_NAMES) == weighed(renamed, {})

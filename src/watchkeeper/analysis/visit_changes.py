@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from watchkeeper.analysis.links import Links, delays, read_links
 from watchkeeper.analysis.series import Floats
 from watchkeeper.analysis.spans import Ints, read_spans
-from watchkeeper.analysis.visit_durations import Durations, Rises, own_durations, rises
-from watchkeeper.analysis.visit_metrics import PAST, busy, mesh_links
-from watchkeeper.analysis.visit_patterns import FAINT, Patterns, changes, patterns_of
+from watchkeeper.analysis.visit_durations import Durations, Rises, own_durations, pooled, rises
+from watchkeeper.analysis.visit_metrics import PAST, busy, read_mesh
+from watchkeeper.analysis.visit_patterns import FAINT, FEW, Patterns, changes, patterns_of
 from watchkeeper.analysis.visits import Event, Visits, in_order, read_visits
 from watchkeeper.domain import Window
 
 Signal = Literal["behaviour", "delay", "own time", "cpu"]
 
-ONSETS = (-120.0, -60.0, 0.0)
+ONSETS = tuple(range(-180, 1, 30))
 """Seconds after the signal at which it may have begun: what was noticed may be older."""
 GUARD_SECONDS = 30.0
 """Before a supposed onset, what is neither past nor present."""
@@ -31,6 +31,10 @@ MOST = 12
 """Findings of one component and signal that are kept."""
 DECISIVE = 4.0
 """By how much more one onset's findings must say than another's to weigh almost three times as much."""
+UNSURE = 2.8
+"""What an onset loses against the others where nothing is known of the time just before it."""
+EXPLAINED = 0.25
+"""Which part of a caller's changed behaviour a callee explains whose behaviour changed as much."""
 HALF = 10.0
 """Where a signal's score begins to count less and less: beyond it, more of the same is no more evidence."""
 
@@ -89,17 +93,18 @@ def visit_changes(answers: Answers, references: Sequence[Window], at: datetime, 
     noticed; the present ends at `until`. Scores are means over the supposed onsets (`ONSETS`), figures those of the
     onset at which the change is clearest.
     """
-    measures = _measures(answers, references, at)
-    onsets = [
-        [finding for measure in measures for finding in measure(_Split(tuple(references), onset, until))]
-        for onset in (at + timedelta(seconds=offset) for offset in ONSETS)
+    measures = _measures(answers, references, at, until)
+    splits = [_Split(tuple(references), at + timedelta(seconds=offset), until) for offset in ONSETS]
+    findings = [
+        _callees_first([f for find in measures.finders for f in find(split)], measures.calls) for split in splits
     ]
-    return _table(_shortened(_averaged(onsets)))
+    says = np.array([sum(_totals(found).values()) for found in findings], dtype=np.float64)
+    says -= [0.0 if measures.has_past(split) else UNSURE for split in splits]
+    return _table(_shortened(_averaged(findings, says)))
 
 
-def _averaged(onsets: list[list[Finding]]) -> list[Finding]:
+def _averaged(onsets: list[list[Finding]], says: Floats) -> list[Finding]:
     """Findings of several supposed onsets as one list; an onset weighs more, the more its findings say together."""
-    says = np.array([sum(_totals(findings).values()) for findings in onsets])
     weights = np.exp((says - says.max()) / DECISIVE)
     weights /= weights.sum()
     sums: dict[tuple[str, ...], float] = {}
@@ -111,6 +116,23 @@ def _averaged(onsets: list[list[Finding]]) -> list[Finding]:
             if key not in best or finding.score > best[key].score:
                 best[key] = finding
     return [replace(best[key], score=score) for key, score in sums.items() if score >= FAINT]
+
+
+def _callees_first(findings: list[Finding], calls: frozenset[tuple[str, str]]) -> list[Finding]:
+    """Findings with changed behaviour counting less where a callee's changed too, and may be the reason."""
+    behaviour: dict[str, float] = {}
+    for finding in findings:
+        if finding.signal == "behaviour":
+            behaviour[finding.component] = max(behaviour.get(finding.component, 0.0), finding.score)
+    below: dict[str, float] = {}
+    for caller, callee in calls:
+        below[caller] = max(below.get(caller, 0.0), behaviour.get(callee, 0.0))
+    return [
+        replace(f, score=f.score * (1 - EXPLAINED * min(1.0, below.get(f.component, 0.0) / behaviour[f.component])))
+        if f.signal == "behaviour"
+        else f
+        for f in findings
+    ]
 
 
 def _totals(findings: Iterable[Finding]) -> dict[str, float]:
@@ -140,28 +162,67 @@ class _Split:
         return [good, near], ~good & (time_us >= onset) & (time_us < _us(self.until))
 
 
-Measure = Callable[[_Split], Iterable[Finding]]
+@dataclass(frozen=True)
+class _Measures:
+    """What can be measured with what was answered."""
+
+    finders: list[Callable[[_Split], list[Finding]]]
+    calls: frozenset[tuple[str, str]]
+    """Caller and callee."""
+    times: Ints
+    """When visits began."""
+
+    def has_past(self, split: _Split) -> bool:
+        """Whether there is anything just before that onset, by which drift since the references can be told."""
+        _, near = split.masks(self.times)[0]
+        return bool(near.sum() >= FEW)
 
 
 def _us(moment: datetime) -> float:
     return moment.timestamp() * 1e6
 
 
-def _measures(answers: Answers, references: Sequence[Window], at: datetime) -> list[Measure]:
-    found: list[Measure] = []
-    buckets = answers.buckets
+def _measures(answers: Answers, references: Sequence[Window], at: datetime, until: datetime) -> _Measures:
+    out = _Measures([], frozenset(), np.zeros(0, dtype=np.int64))
     if answers.spans is not None and answers.spans.num_rows:
-        spans = read_spans(in_order(answers.spans))
-        visits = read_visits(answers.spans, _comparable(answers.logs, references, at))
-        patterns, links, (own, names) = patterns_of(visits), read_links(spans), own_durations(spans)
-        found.append(lambda split: _behaviour(visits, patterns, split))
-        found.append(lambda split: _delays(links, split))
-        found.append(lambda split: _own_times(own, names, split))
+        out = _inside_traces(answers.spans, _comparable(answers.logs, references, at))
+    buckets = answers.buckets
     if buckets is not None and buckets.num_rows:
-        found.append(lambda split: _busy(buckets, split))
-        mesh = mesh_links(buckets)
-        found.append(lambda split: _delays(mesh, split, PAST.total_seconds()))
-    return found
+        out.finders.append(lambda split: _busy(buckets, split))
+        now = _Split(tuple(references), at + timedelta(seconds=ONSETS[0]), until).masks(out.times)[1]
+        if not now.any():
+            out = _without_traces(buckets, out.finders)
+    return out
+
+
+def _inside_traces(table: pa.Table, logs: pa.Table | None) -> _Measures:
+    spans = read_spans(in_order(table))
+    visits, links, (own, names) = read_visits(table, logs), read_links(spans), own_durations(spans)
+    patterns = patterns_of(visits)
+    return _Measures(
+        [
+            lambda split: _behaviour(visits, patterns, split),
+            lambda split: _delays(links, split),
+            lambda split: _own_times(own, names, split),
+        ],
+        frozenset(zip(links.caller, links.callee, strict=True)),
+        visits.start_us,
+    )
+
+
+def _without_traces(buckets: pa.Table, others: list[Callable[[_Split], list[Finding]]]) -> _Measures:
+    mesh = read_mesh(buckets)
+    patterns = patterns_of(mesh.visits, has_order=False)
+    past = PAST.total_seconds()
+    return _Measures(
+        [
+            *others,
+            lambda split: _behaviour(mesh.visits, patterns, split, past),
+            lambda split: _delays(mesh.links, split, past),
+        ],
+        frozenset(zip(mesh.links.caller, mesh.links.callee, strict=True)),
+        mesh.visits.start_us,
+    )
 
 
 def _comparable(logs: pa.Table | None, references: Sequence[Window], at: datetime) -> pa.Table | None:
@@ -174,8 +235,8 @@ def _comparable(logs: pa.Table | None, references: Sequence[Window], at: datetim
     return logs.filter(pc.is_in(logs["service_name"], value_set=known))
 
 
-def _behaviour(visits: Visits, patterns: Patterns, split: _Split) -> list[Finding]:
-    found = changes(visits, patterns, *split.masks(visits.start_us))
+def _behaviour(visits: Visits, patterns: Patterns, split: _Split, past_seconds: float = PAST_SECONDS) -> list[Finding]:
+    found = changes(visits, patterns, *split.masks(visits.start_us, past_seconds))
     out = []
     for number in np.flatnonzero(found.score >= FAINT):
         event = visits.events[patterns.event[number]]
@@ -219,8 +280,8 @@ def _delays(links: Links, split: _Split, past_seconds: float = PAST_SECONDS) -> 
 
 def _own_times(own: Durations, names: list[tuple[str, str]], split: _Split) -> list[Finding]:
     found = rises(own, len(names), *split.masks(own.start_us))
-    z = np.maximum(0.0, found.surplus / np.sqrt(np.where(found.variance > 0, found.variance, np.inf)))
-    scores: Floats = z**2 * found.weight
+    pairs = [pooled(found, np.array([number])) for number in range(len(names))]
+    scores: Floats = np.array([z**2 * weight for z, weight in pairs], dtype=np.float64)
     return [
         _longer(names[number][0], "own time", "", names[number][1], int(number), found, float(scores[number]))
         for number in np.flatnonzero(scores >= FAINT)

@@ -7,11 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats
 from watchkeeper.analysis.spans import Ints, Spans, exclusive_time
 
 DOUBT = 5.0
 """Durations at which one past alone is trusted half."""
+SPREAD, CLEAR = 0.5, 8.0
+"""The least standard deviation that logarithms of durations are taken to have, and the z from which a leap is clear."""
+LEAST = 0.01
+"""The share of a request that is added to a duration before its logarithm is taken."""
+UNFELT = 0.1
+"""The share of a request by which it may become longer without anybody noticing."""
 ENOUGH = 100
 """Durations of a side that are compared, spread evenly over time: spans of one stretch are not independent."""
 
@@ -37,6 +44,9 @@ class Rises:
     """By how much the rank sum of the present exceeds what equal distributions would give (Mann and Whitney, 1947)."""
     variance: Floats
     """Its variance if they were equal; 0 where there was too little to compare."""
+    leap: Floats
+    """Difference of the medians of logarithms, times the durations of the present."""
+    leap_variance: Floats
     weight: Floats
     """The extra time a trace as a share of the trace, from 0 to 1: how much it matters."""
     before_ms: Floats
@@ -58,7 +68,7 @@ def rises(durations: Durations, strata: int, pasts: Sequence[NDArray[np.bool_]],
     Ranks are taken against all pasts together; the gain from the past that is most like the present, since what
     differs from one past only is drift.
     """
-    out = Rises(*(np.zeros(strata) for _ in range(7)))
+    out = Rises(*(np.zeros(strata) for _ in range(9)))
     bounds = np.searchsorted(durations.stratum, np.arange(strata + 1))
     before = np.logical_or.reduce(pasts)
     for number in range(strata):
@@ -68,28 +78,30 @@ def rises(durations: Durations, strata: int, pasts: Sequence[NDArray[np.bool_]],
         if a.size < 2 or b.size < 1:
             continue
         earlier, present = durations.ms[_spread(a)], durations.ms[_spread(b)]
-        out.surplus[number], out.variance[number] = _rank_sum(earlier, present)
-        out.before_ms[number], out.now_ms[number] = np.median(earlier), np.median(present)
-        gain = out.now_ms[number] - out.before_ms[number]
-        for past in pasts:
-            some = durations.ms[part][past[part]]
-            if some.size:
-                trust = some.size / (some.size + DOUBT)
-                gain = min(gain, trust * (out.now_ms[number] - float(np.median(some))) + (1 - trust) * gain)
-        times = b.size / np.unique(durations.trace[b]).size
         whole = float(np.median(durations.whole_ms[_spread(a)]))
-        out.weight[number] = gain * times / (gain * times + whole) if gain > 0 else 0.0
+        out.surplus[number], out.variance[number] = _rank_sum(earlier, present)
+        out.leap[number], out.leap_variance[number] = _leap(earlier, present, LEAST * whole)
+        out.before_ms[number], out.now_ms[number] = np.median(earlier), np.median(present)
+        gain = _gain(out.now_ms[number], out.before_ms[number], [durations.ms[part][past[part]] for past in pasts])
+        extra = max(0.0, gain * b.size / np.unique(durations.trace[b]).size - UNFELT * whole)
+        out.weight[number] = extra / (extra + whole) if extra > 0 else 0.0
     return out
 
 
 def pooled(found: Rises, strata: Ints) -> tuple[float, float]:
-    """One-sided z of a rise over several strata together (van Elteren, 1960), and its mean weight."""
+    """One-sided z of a rise over several strata together, and its mean weight.
+
+    The z of the ranks (van Elteren, 1960), or that of the logarithms where it is larger: of few durations ranks cannot
+    tell a rise by a tenth from one by a hundred times.
+    """
     variance = float(found.variance[strata].sum())
     if variance <= 0:
         return 0.0, 0.0
     z = float(found.surplus[strata].sum()) / float(np.sqrt(variance))
+    leap = float(found.leap[strata].sum()) / float(np.sqrt(max(float(found.leap_variance[strata].sum()), 1e-12)))
     counts = found.now_of[strata] * (found.variance[strata] > 0)
-    return max(0.0, z), float((found.weight[strata] * counts).sum() / max(1.0, float(counts.sum())))
+    weight = float((found.weight[strata] * counts).sum() / max(1.0, float(counts.sum())))
+    return max(0.0, z, min(leap, CLEAR)), weight
 
 
 def own_durations(spans: Spans) -> tuple[Durations, list[tuple[str, str]]]:
@@ -128,6 +140,27 @@ def roots_of(spans: Spans) -> Ints:
         if np.array_equal(further, up):
             return up
         up = further
+
+
+def _gain(now: float, before: float, pasts: Sequence[Floats]) -> float:
+    """By how much the median rose against the past that is most like the present, ms."""
+    gain = now - before
+    for past in pasts:
+        trust = past.size / (past.size + DOUBT)
+        if past.size:
+            gain = min(gain, trust * (now - float(np.median(past))) + (1 - trust) * gain)
+    return gain
+
+
+def _leap(past: Floats, present: Floats, least_ms: float) -> tuple[float, float]:
+    """Difference of the medians of logarithms times the number of the present, and the variance of that."""
+    n, m = past.size, present.size
+    if min(n, m) < 2:
+        return 0.0, 0.0
+    floor = max(least_ms, 1e-3)
+    earlier, later = (np.log(np.maximum(side, 0.0) + floor) for side in (past, present))
+    centre, spread = location_scale(earlier, floor=SPREAD)
+    return m * (float(np.median(later)) - centre), m**2 * spread**2 * (1 / n + 1 / m)
 
 
 def _spread(rows: Ints) -> Ints:

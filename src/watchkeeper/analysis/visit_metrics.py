@@ -13,6 +13,7 @@ from watchkeeper.analysis.resources import usages
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats, Grid, floats
 from watchkeeper.analysis.visit_durations import ordered
+from watchkeeper.analysis.visits import Event, Visits
 
 STEP_SECONDS = 30.0
 """The step for which buckets are asked."""
@@ -80,29 +81,35 @@ def _busy(service: str, metric: str, unit: str, past: Floats, present: Floats) -
     return Busy(service, metric, unit, before, now, past.size, present.size, score)
 
 
-def mesh_links(buckets: pa.Table) -> Links:
-    """Gaps between what callers and callees report of the same calls, from gauges of durations with `peer.service`."""
-    known: dict[tuple[str, str, str], dict[int, tuple[float, float]]] = {}
+@dataclass(frozen=True)
+class Mesh:
+    """What a mesh tells of calls without traces."""
+
+    links: Links
+    """Gaps between what callers and callees measured of the same calls."""
+    visits: Visits
+    """For each step and caller, to whom calls were measured: not one visit, but all of that time."""
+
+
+def read_mesh(buckets: pa.Table) -> Mesh:
+    """Gauges of durations of `client` and `server` with the attribute `peer.service`, such as meshes export."""
+    known: dict[tuple[str, str, str], dict[int, list[float]]] = {}
     steps = pc.cast(buckets["time"], pa.int64()).to_numpy() // int(STEP_SECONDS * 1e6)
     means = floats(buckets["mean"])
-    names = buckets["name"].to_pylist()
-    chosen = [row for row, name in enumerate(names) if _DURATION.search(name)]
-    for row in chosen:
-        service, unit, attributes = (buckets[c][row].as_py() for c in ("service_name", "unit", "attributes"))
-        peer = dict(attributes or ()).get("peer.service")
-        side = _DURATION.search(names[row])
-        if not peer or side is None or unit not in _TO_MS:
+    columns = (buckets[c].to_pylist() for c in ("name", "service_name", "unit", "attributes"))
+    for row, (name, service, unit, attributes) in enumerate(zip(*columns, strict=True)):
+        side = _DURATION.search(name)
+        peer = dict(attributes or ()).get("peer.service") if side else None
+        if side is None or not peer or unit not in _TO_MS or not np.isfinite(means[row]):
             continue
         is_client = side[1] == "client"
-        edge = (service, peer) if is_client else (peer, service)
-        measure = names[row].replace(side[1], "", 1)
-        pair = known.setdefault((*edge, measure), {}).setdefault(int(steps[row]), (np.nan, np.nan))
-        value = float(means[row]) * _TO_MS[unit]
-        known[(*edge, measure)][int(steps[row])] = (value, pair[1]) if is_client else (pair[0], value)
-    return _gaps(known)
+        key = ((service, peer) if is_client else (peer, service)) + (name.replace(side[1], "", 1),)
+        both = known.setdefault(key, {}).setdefault(int(steps[row]), [np.nan, np.nan])
+        both[0 if is_client else 1] = float(means[row]) * _TO_MS[unit]
+    return Mesh(_gaps(known), _calls(known))
 
 
-def _gaps(known: dict[tuple[str, str, str], dict[int, tuple[float, float]]]) -> Links:
+def _gaps(known: dict[tuple[str, str, str], dict[int, list[float]]]) -> Links:
     keys = sorted(known)
     rows = [
         (client - server, step, number, client)
@@ -110,8 +117,33 @@ def _gaps(known: dict[tuple[str, str, str], dict[int, tuple[float, float]]]) -> 
         for step, (client, server) in sorted(known[key].items())
         if np.isfinite(client - server)
     ]
-    columns = [np.array(c) for c in zip(*rows, strict=True)] if rows else [np.zeros(0)] * 4
-    gap, step, stratum, client = columns
-    start = step.astype(np.int64) * int(STEP_SECONDS * 1e6)
-    gaps = ordered(gap.astype(float), start, stratum.astype(np.int64), step.astype(np.int64), client.astype(float))
+    gap, step, stratum, client = (np.array([row[i] for row in rows], dtype=np.float64) for i in range(4))
+    start = (step * STEP_SECONDS * 1e6).astype(np.int64)
+    gaps = ordered(gap, start, stratum.astype(np.int64), step.astype(np.int64), client)
     return Links(gaps, *(np.array([key[i] for key in keys], dtype=object) for i in range(3)))
+
+
+def _calls(known: dict[tuple[str, str, str], dict[int, list[float]]]) -> Visits:
+    made = {
+        (caller, step, callee)
+        for (caller, callee, _), values in known.items()
+        for step, (client, _) in values.items()
+        if np.isfinite(client)
+    }
+    span = {caller: [step for c, step, _ in made if c == caller] for caller in {c for c, _, _ in made}}
+    visits = [(c, step) for c in sorted(span) for step in sorted(set(span[c]))]
+    number = {visit: i for i, visit in enumerate(visits)}
+    codes: dict[Event, int] = {}
+    begins = [codes.setdefault(Event(c, "", "begin", ""), len(codes)) for c, _ in visits]
+    rows = sorted((number[c, step], callee) for c, step, callee in made)
+    events = [codes.setdefault(Event(visits[i][0], "", "call", f"→ {callee}"), len(codes)) for i, callee in rows]
+    owner = np.array([*range(len(visits)), *(i for i, _ in rows)], dtype=np.int64)
+    order = np.argsort(owner, kind="stable")
+    return Visits(
+        start_us=np.array([step * STEP_SECONDS * 1e6 for _, step in visits], dtype=np.int64),
+        begin=np.array(begins, dtype=np.int64),
+        context=np.full(len(visits), -1, dtype=np.int64),
+        visit=owner[order],
+        event=np.array([*begins, *events], dtype=np.int64)[order],
+        events=list(codes),
+    )

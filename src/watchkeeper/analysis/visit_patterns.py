@@ -40,10 +40,10 @@ class Patterns:
     begin: Ints
 
 
-def patterns_of(visits: Visits) -> Patterns:
-    """Every pattern that any visit shows."""
+def patterns_of(visits: Visits, *, has_order: bool = True) -> Patterns:
+    """Every pattern that any visit shows; without order, only which events there are at all."""
     size = len(visits.events)
-    follows = np.flatnonzero(visits.visit[1:] == visits.visit[:-1]) + 1
+    follows = np.flatnonzero((visits.visit[1:] == visits.visit[:-1]) & has_order) + 1
     visit = np.concatenate([visits.visit, visits.visit[follows]])
     after = np.concatenate([np.full(visits.event.size, -1), visits.event[follows - 1]])
     event = np.concatenate([visits.event, visits.event[follows]])
@@ -150,7 +150,7 @@ def changes(visits: Visits, patterns: Patterns, pasts: Sequence[NDArray[np.bool_
 
 
 def _direction(visits: Visits, patterns: Patterns, counts: Shares) -> Floats:
-    """Faults leave things out, end visits early, and warn; new steps and fewer warnings are rather the way out of one."""
+    """Faults leave things out, end visits early, and warn; new steps and fewer warnings are rather a way out of one."""
     warns = np.array([e.is_warning for e in visits.events], dtype=bool)
     ends = np.array([e.kind == "end" for e in visits.events], dtype=bool)[patterns.event]
     warned = warns[patterns.event] | ((patterns.after >= 0) & warns[patterns.after])

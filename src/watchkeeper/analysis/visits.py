@@ -6,6 +6,7 @@ finds faults that neither fail nor slow down anything, such as a method that ret
 2023), with likelihood ratios in place of ranks of support.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -48,7 +49,7 @@ class Visits:
     begin: Ints
     """The `begin` event of each visit's operation: visits with the same one are comparable."""
     context: Ints
-    """What the caller had done just before it called, as an event of its own; -1 where nobody is known to have called."""
+    """What the caller had done just before it called, as an event of its own; -1 where no caller is known."""
     visit: Ints
     event: Ints
     events: list[Event]
@@ -174,9 +175,9 @@ def _assembled(spans: Spans, entry: Ints, whole: NDArray[np.bool_], lines: _Line
                 np.full(span.size, -1),
             )
         )
-    happened = _Happened(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    happened = _stacked(parts)
     order = np.lexsort((happened.depth, happened.time_us, happened.visit))
-    return _coded(spans, entries, _Happened(*(column[order] for column in happened)))
+    return _coded(spans, entries, happened.at(order))
 
 
 class _Happened(NamedTuple):
@@ -190,6 +191,29 @@ class _Happened(NamedTuple):
     is_warning: NDArray[np.bool_]
     row: Ints
     """The row of the span, -1 for a line."""
+
+    def at(self, rows: Ints) -> "_Happened":
+        return _Happened(
+            self.visit[rows],
+            self.time_us[rows],
+            self.depth[rows],
+            self.kind[rows],
+            self.text[rows],
+            self.is_warning[rows],
+            self.row[rows],
+        )
+
+
+def _stacked(parts: Sequence[_Happened]) -> _Happened:
+    return _Happened(
+        np.concatenate([p.visit for p in parts]),
+        np.concatenate([p.time_us for p in parts]),
+        np.concatenate([p.depth for p in parts]),
+        np.concatenate([p.kind for p in parts]),
+        np.concatenate([p.text for p in parts]),
+        np.concatenate([p.is_warning for p in parts]),
+        np.concatenate([p.row for p in parts]),
+    )
 
 
 def _coded(spans: Spans, entries: Ints, happened: _Happened) -> Visits:
@@ -205,7 +229,9 @@ def _coded(spans: Spans, entries: Ints, happened: _Happened) -> Visits:
     for row, key in enumerate(zip(*columns, strict=True)):
         number = inner.get(key)
         if number is None:
-            number = inner[key] = codes.setdefault(Event(*operations[visit[row]], *key[1:]), len(codes))
+            service, operation = operations[visit[row]]
+            event = Event(service, operation, key[1], key[2], key[3])
+            number = inner[key] = codes.setdefault(event, len(codes))
         events[row] = number
     each = np.arange(entries.size)
     whole = np.concatenate([each, visit, each])

@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from watchkeeper import __version__
-from watchkeeper.cli import demo, diagnose, doctor, drill, importing, serve
+from watchkeeper.cli import (
+    accuracy,
+    cases,
+    demo,
+    diagnose,
+    doctor,
+    draft,
+    drill,
+    evals,
+    importing,
+    routes,
+    serve,
+)
 
 app = typer.Typer(
     name="watchkeeper",
@@ -41,6 +53,13 @@ def everything(
 
 app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
+app.command("cases")(cases.cases)
+app.add_typer(cases.case_app, name="case")
+app.command("verdict")(cases.verdict)
+app.command("accuracy")(accuracy.accuracy)
+app.command("draft")(draft.draft)
+app.add_typer(routes.app, name="routes")
+app.add_typer(evals.app, name="eval")
 app.command("serve")(serve.serve)
 app.command("import")(importing.import_telemetry)
 app.command("doctor")(doctor.doctor)

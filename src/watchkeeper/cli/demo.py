@@ -11,4 +11,4 @@ def demo(context: typer.Context) -> None:
 
     chosen = settings.load(context.obj)
     case = assembly.diagnose_demo(chosen, say)
-    present(case, assembly.save_case(chosen, case))
+    present(case, assembly.save_case(chosen, case, say))

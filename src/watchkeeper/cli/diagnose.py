@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from watchkeeper.domain import CaseFile
+    from watchkeeper.domain import CaseFile, Signal
 
 INCONCLUSIVE = 3
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
@@ -34,8 +34,15 @@ def moment(text: str) -> datetime:
 
 def diagnose(
     context: typer.Context,
-    service: Annotated[str, typer.Option(metavar="S", help="The service that seems to be in trouble.")],
-    at: Annotated[str, typer.Option(metavar="TIME", help="When it was noticed: ISO 8601 with a zone, or `now`.")],
+    service: Annotated[
+        str | None, typer.Option(metavar="S", help="The service that seems to be in trouble; needs --at.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it was noticed: ISO 8601 with a zone, or `now`.")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="CASE", help="Diagnose this incident again, INC-2026-0042.")
+    ] = None,
     recording: Annotated[
         Path | None, typer.Option("--from", metavar="PATH", help="A folder of Parquet files, or a .duckdb file.")
     ] = None,
@@ -44,23 +51,40 @@ def diagnose(
 ) -> None:
     """Say what is wrong with a service, since when, and why.
 
-    Without --from and --store the running server is asked, else the local store. Exits 0 when diagnosed or
-    nothing is wrong, 3 when inconclusive.
+    Either --service and --at open a new case, or --case has one diagnosed again with what is known now. Without
+    --from and --store the running server is asked, else the local store. Exits 0 when diagnosed or nothing is
+    wrong, 3 when inconclusive.
     """
     if recording is not None and store is not None:
         raise typer.BadParameter("give --from or --store, not both", param_hint="--from")
-    if not service.strip():
-        raise typer.BadParameter("expected the name of a service, as it reports itself", param_hint="--service")
-    time = moment(at)
+    signal = None if case is not None else _question(service, at)
+    if case is not None and (service is not None or at is not None):
+        raise typer.BadParameter("give --case, or --service and --at, not both", param_hint="--case")
     from watchkeeper import assembly, settings
     from watchkeeper.cli.screen import say
-    from watchkeeper.domain import Signal
 
     chosen = settings.load(context.obj)
-    signal = Signal(kind="question", at=time, service=service)
+    known = None if case is None else assembly.case(chosen, case)
+    is_recording = recording is not None
     with assembly.open_sources(chosen, recording, store) as sources:
-        case = assembly.diagnose(chosen, signal, sources, say, is_recording=recording is not None)
-    present(case, assembly.save_case(chosen, case), as_json)
+        if known is not None:
+            found = assembly.diagnose_again(chosen, known, sources, say, why="request", is_recording=is_recording)
+        else:
+            assert signal is not None
+            found = assembly.diagnose(chosen, signal, sources, say, is_recording=is_recording)
+    present(found, assembly.save_case(chosen, found, say), as_json)
+
+
+def _question(service: str | None, at: str | None) -> "Signal":
+    """The question that was typed; raises typer.BadParameter where a half of it is missing."""
+    if service is None or not service.strip():
+        raise typer.BadParameter("expected the name of a service, as it reports itself", param_hint="--service")
+    if at is None:
+        raise typer.BadParameter("expected when it was noticed: ISO 8601 with a zone, or `now`", param_hint="--at")
+    time = moment(at)
+    from watchkeeper.domain import Signal
+
+    return Signal(kind="question", at=time, service=service)
 
 
 def present(case: "CaseFile", saved_at: Path, as_json: bool = False) -> None:

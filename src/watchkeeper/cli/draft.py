@@ -1,6 +1,5 @@
 """`watchkeeper draft`: what was drafted about a case, as it would be sent."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -9,7 +8,6 @@ from watchkeeper.cli.screen import one_line, plain
 
 if TYPE_CHECKING:
     from watchkeeper.domain import CaseFile, Draft
-    from watchkeeper.settings import Settings
 
 WIDTH = 80
 LONGEST = 200_000
@@ -22,15 +20,15 @@ def draft(
     kind: Annotated[Kind | None, typer.Option(help="Only that one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Text, fields and state of each as JSON.")] = False,
 ) -> None:
-    """Print the drafts of a case: ticket, incident report, post-mortem, updates.
+    """Print what was drafted about a case, such as its ticket.
 
     Markdown on stdout, as it would be sent; nothing is sent. Exits 2 where the case has no such draft.
     """
     import json
 
-    from watchkeeper import settings
+    from watchkeeper import assembly, settings
 
-    found = _wanted(_case(settings.load(context.obj), case), kind)
+    found = _wanted(assembly.case(settings.load(context.obj), case), kind)
     if as_json:
         typer.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2, ensure_ascii=True))
     elif kind is not None:
@@ -63,19 +61,3 @@ def _headed(draft: "Draft") -> str:
     by = f" by {draft.approved_by}" if draft.approved_by else ""
     head = one_line(f"== {_name(draft)}, {draft.audience}, {draft.state}{by} ", WIDTH)
     return f"{head:=<{WIDTH}}\n\n{plain(draft.text, LONGEST).rstrip()}\n"
-
-
-def _case(chosen: "Settings", name: str) -> "CaseFile":
-    """The case of that incident, or in that file; raises ConfigError where there is none."""
-    from pydantic import ValidationError
-
-    from watchkeeper import library
-    from watchkeeper.domain import CaseFile
-    from watchkeeper.errors import ConfigError
-
-    path = Path(name) if name.endswith(".json") else chosen.home / "cases" / Path(name).name / "case.json"
-    try:
-        return CaseFile.model_validate_json(library.read_text(path))
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise ConfigError(f"{path}: expected a case as `diagnose` writes it, the first fault is at {where}") from error

@@ -78,7 +78,7 @@ def _diagnose(chosen: "Settings", folder: Path, truth: "Truth") -> None:
             return
         typer.echo(f"Noticed   {clock(alarm.at)}: {one_line(alarm.text)}\n")
         case = assembly.diagnose(chosen, alarm, sources, say, is_recording=True)
-    present(case, assembly.save_case(chosen, case))
+    present(case, assembly.save_case(chosen, case, say))
 
 
 @contextmanager

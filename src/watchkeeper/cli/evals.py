@@ -15,7 +15,7 @@ SHOWN = 20
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Measure how often the diagnosis is right: runs, history, comparisons, a report.",
+    help="Measure how often the diagnosis is right, and compare runs.",
 )
 
 

@@ -10,7 +10,6 @@ import typer
 from watchkeeper.cli.screen import one_line
 
 if TYPE_CHECKING:
-    from watchkeeper.domain import CaseFile
     from watchkeeper.routing.assignment import Explanation
     from watchkeeper.routing.routes import Routing
     from watchkeeper.routing.trials import Trial
@@ -33,12 +32,12 @@ def explain_case(
     file: File = None,
 ) -> None:
     """Say how severe a case is, which route took it, and why."""
-    from watchkeeper import catalogue, settings
+    from watchkeeper import assembly, catalogue, settings
     from watchkeeper.errors import ConfigError
     from watchkeeper.routing import assignment
 
     chosen = settings.load(context.obj)
-    found = _case(chosen, case)
+    found = assembly.case(chosen, case)
     if found.latest is None:
         raise ConfigError(f"{found.incident.id} was not diagnosed yet: there is nothing to route")
     explained = assignment.explain(found, catalogue.load(chosen.home), _routing(chosen, file))
@@ -67,22 +66,6 @@ def _routing(chosen: "Settings", file: Path | None) -> "Routing":
     from watchkeeper.routing import routes
 
     return routes.load(chosen.home) if file is None else routes.read(file)
-
-
-def _case(chosen: "Settings", name: str) -> "CaseFile":
-    """The case of that incident, or in that file; raises ConfigError where there is none."""
-    from pydantic import ValidationError
-
-    from watchkeeper import library
-    from watchkeeper.domain import CaseFile
-    from watchkeeper.errors import ConfigError
-
-    path = Path(name) if name.endswith(".json") else chosen.home / "cases" / Path(name).name / "case.json"
-    try:
-        return CaseFile.model_validate_json(library.read_text(path))
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise ConfigError(f"{path}: expected a case as `diagnose` writes it, the first fault is at {where}") from error
 
 
 def _explained(incident: str, explained: "Explanation") -> Iterator[str]:

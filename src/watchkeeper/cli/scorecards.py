@@ -54,11 +54,12 @@ def history_text(entries: Sequence["Entry"]) -> str:
 def comparison_text(compared: "Comparison", before: str, after: str) -> str:
     """What flipped from one run to another, and whether it is more than noise."""
     n = compared.cases
+    p = "p < 0.001" if compared.p < 0.001 else f"p = {compared.p:.3f}"
     told = "more than noise" if compared.p < 0.05 else "could be noise"
     lines = [
         f"{one_line(before, 60)}: top1 {compared.hits_before} of {n}",
         f"{one_line(after, 60)}: top1 {compared.hits_after} of {n}",
-        f"{compared.won} won, {compared.lost} lost; p = {compared.p:.3f} (McNemar, exact, two-sided): {told}",
+        f"{compared.won} won, {compared.lost} lost; {p} (McNemar, exact, two-sided): {told}",
     ]
     for flip in compared.flips:
         lines.append("")

@@ -12,7 +12,7 @@ def serve(
     host: Annotated[str | None, typer.Option(metavar="H", help="A loopback address.")] = None,
     port: Annotated[int | None, typer.Option(metavar="P", help="4318 unless set otherwise.")] = None,
 ) -> None:
-    """Take OTLP and changes over HTTP, answer queries.
+    """Take OTLP over HTTP, answer queries, look at open cases again.
 
     Runs until interrupted; the store is closed in order.
     """
@@ -32,4 +32,5 @@ def serve(
             chosen.server.port,
             maximum_body_bytes=chosen.server.max_body_mib << 20,
             say=say,
+            diagnose_due=lambda now: assembly.diagnose_due(chosen, store.reader, say, now),
         )

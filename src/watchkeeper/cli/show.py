@@ -6,11 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from watchkeeper.cli.screen import one_line
-from watchkeeper.domain import Affected, CaseFile, Change, Claim, Diagnosis, Evidence, Hypothesis, ReleaseVerdict, Scope
+from watchkeeper.domain import (
+    Affected,
+    Assignment,
+    CaseFile,
+    Change,
+    Claim,
+    Diagnosis,
+    Evidence,
+    Hypothesis,
+    ReleaseVerdict,
+    Scope,
+)
 
 WIDTH = 80
 LABEL = 10
-HYPOTHESES, AFFECTED, CLAIMS, EVIDENCE = 3, 10, 6, 40
+HYPOTHESES, AFFECTED, PORTIONS, CLAIMS, EVIDENCE = 3, 10, 5, 6, 40
 """How many of each are printed; the rest is counted, and is in the case's file."""
 
 
@@ -21,10 +32,12 @@ def case_text(case: CaseFile, saved_at: Path) -> str:
         return f"{case.incident.id} has not been diagnosed yet\n\n{'Case':<{LABEL}}{saved_at}"
     sections = [
         _wrapped(one_line(diagnosis.headline, 400)),
-        _summary(diagnosis),
+        _summary(diagnosis, case.assignment),
         _section("Who is affected", _affected(diagnosis.scope)),
+        _section("What it is about", _portions(diagnosis.scope)),
         _section("Causes considered", _hypotheses(diagnosis)),
         _section("What could not be seen", (_item("-", gap) for gap in diagnosis.gaps)),
+        _section("Claims that did not hold", _struck(diagnosis)),
         _section("Evidence", _evidence(case.evidence)),
         "\n".join([_field("Took", _cost(diagnosis)), f"{'Case':<{LABEL}}{saved_at}"]),
     ]
@@ -36,7 +49,16 @@ def clock(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _summary(diagnosis: Diagnosis) -> str:
+def _assigned(assignment: Assignment | None) -> Iterator[str]:
+    if assignment is None:
+        return
+    what = ", ".join(assignment.actions) or "nothing"
+    where = f" ({', '.join(assignment.channels)})" if assignment.channels else ""
+    yield _field("Severity", f"{assignment.severity}, to {assignment.team}: {what}{where}; route {assignment.route}")
+    yield _field("", assignment.reason)
+
+
+def _summary(diagnosis: Diagnosis, assignment: Assignment | None) -> str:
     lines = [_field("Status", _status(diagnosis))]
     if diagnosis.inconclusive_because:
         lines.append(_field("Because", diagnosis.inconclusive_because))
@@ -44,9 +66,14 @@ def _summary(diagnosis: Diagnosis) -> str:
         give = diagnosis.scope.onset_uncertainty_seconds
         lines.append(_field("Since", clock(diagnosis.scope.since) + (f" ± {give:.0f} s" if give is not None else "")))
     lines.append(_field("Release", _release(diagnosis.release)))
+    lines += _assigned(assignment)
     if diagnosis.suggested_fix:
         lines.append(_field("Fix", diagnosis.suggested_fix))
+    if diagnosis.status == "diagnosed":
+        command = diagnosis.reproduction.command if diagnosis.reproduction else "none found"
+        lines.append(_field("Reproduce", command))
     open_causes = 1 if diagnosis.status == "diagnosed" else HYPOTHESES
+    lines += [_field("Changed", text) for text in diagnosis.changed]
     lines += [_field("Note", note) for note in diagnosis.notes]
     settling = [h.settled_by for h in diagnosis.hypotheses[:open_causes] if h.settled_by]
     lines += [_field("To settle", text) for text in dict.fromkeys(settling)]
@@ -88,6 +115,27 @@ def _affected_row(row: Affected) -> str:
     name, operation = one_line(row.service, 15), one_line(row.operation or "all", 25)
     p95, usual = _milliseconds(row.p95_ms), _milliseconds(row.usual_p95_ms)
     return f"  {name:<15} {operation:<25} {row.requests:>8,} {share:>7} {p95:>8} {usual:>8}"
+
+
+def _portions(scope: Scope) -> Iterator[str]:
+    for portion in scope.portions[:PORTIONS]:
+        share = f"{portion.errors:,} of {portion.requests:,} requests failed"
+        if portion.errors == 0:
+            share = f"{portion.requests:,} requests, p95 {_milliseconds(portion.p95_ms)}"
+            share += f", usually {_milliseconds(portion.usual_p95_ms)}" if portion.usual_p95_ms is not None else ""
+        what = "all requests" if portion.attribute == "service.name" else f"{portion.attribute} = {portion.value}"
+        yield _item("-", f"{portion.service}, {what}: {share}{f' [{portion.evidence}]' if portion.evidence else ''}")
+    yield from _more(len(scope.portions) - PORTIONS)
+    if scope.users is not None:
+        users = scope.users
+        cited = f" [{users.evidence}]" if users.evidence else ""
+        yield _item("-", f"{users.affected:,} of {users.seen:,} users ({users.attribute}) met {users.met}{cited}")
+
+
+def _struck(diagnosis: Diagnosis) -> Iterator[str]:
+    for struck in diagnosis.struck[:CLAIMS]:
+        yield _item("x", f"{struck.claim.text}: {struck.because} [{struck.claim.evidence}]")
+    yield from _more(len(diagnosis.struck) - CLAIMS)
 
 
 def _milliseconds(value: float | None) -> str:

@@ -1,14 +1,14 @@
-"""What severity is judged on: each service over the last five minutes and the last thirty seconds, as it was served."""
+"""What severity is judged on: services over the last five minutes and the last half minute, as they were served."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 
 from watchkeeper.analysis.resources import Usage
 from watchkeeper.analysis.robust import location_scale
+from watchkeeper.analysis.series import Key
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.domain import EvidenceId, Measured, Window
 from watchkeeper.evidence.ledger import Ledger
@@ -29,37 +29,47 @@ class _Asked:
 
     window: Window
     evidence: EvidenceId
-    rows: dict[str, dict[str, float]]
+    rows: dict[Key, dict[str, float]]
+    """By (service, operation); the operation is empty where all requests count."""
 
 
 def measure(
     sources: Sources, vitals: Vitals, symptoms: list[Symptom], usual: Window | None, ledger: Ledger
 ) -> tuple[Measured, ...]:
-    """Every known service over the last minutes; entry services over the last thirty seconds too.
+    """Every known service over the last minutes; entry services also over the last half minute and, where one of their
+    endpoints shows a symptom, that endpoint.
 
     `usual` is the calm before an incident; without one it is all that lies before the last minutes. Never raises for a
     source that is down.
     """
     end = vitals.grid.time_of(vitals.grid.size)
-    last = _ask("How were requests served over the last minutes?", Window.before(end, LAST_SECONDS), sources, ledger)
-    fast = _ask("And over the last half minute?", Window.before(end, FAST_SECONDS), sources, ledger)
-    before = usual or _all_before(vitals, last.window)
-    past = _ask("And usually?", before, sources, ledger).rows if before is not None else {}
-    silent = {s.service for s in symptoms if s.measure == "silence"}
-    doors = entries(vitals)
-    found = [_measured(name, last, past, vitals, name in doors, name in silent) for name in vitals.names]
-    return (*found, *(_measured(name, fast, past, vitals, True, name in silent) for name in sorted(doors)))
+    last, fast = Window.before(end, LAST_SECONDS), Window.before(end, FAST_SECONDS)
+    before = usual or _all_before(vitals, last)
+    silent, doors = {s.service for s in symptoms if s.measure == "silence"}, entries(vitals)
+    hit = {(s.service, s.operation) for s in symptoms if s.operation and s.service in doors}
+
+    def ask(question: str, window: Window | None, *by: Literal["operation"]) -> _Asked:
+        return _ask(question, window or last, by, sources, ledger)
+
+    now = ask("How were requests served over the last minutes?", last)
+    past = ask("And usually?", before) if before is not None else _Asked(last, now.evidence, {})
+    found = [_measured((name, ""), now, past, vitals, name in doors, name in silent) for name in vitals.names]
+    short = ask("And over the last half minute?", fast)
+    found += [_measured((name, ""), short, past, vitals, True, name in silent) for name in sorted(doors)]
+    if hit:
+        now = ask("How were the endpoints served, where requests enter?", last, "operation")
+        past = ask("And those usually?", before, "operation") if before is not None else past
+        found += [_measured(key, now, past, vitals, True, False) for key in sorted(hit)]
+    return tuple(found)
 
 
-def _ask(question: str, window: Window, sources: Sources, ledger: Ledger) -> _Asked:
-    query = RedQuery(window=window, step_seconds=ONE_STEP)
+def _ask(
+    question: str, window: Window, by: tuple[Literal["operation"], ...], sources: Sources, ledger: Ledger
+) -> _Asked:
+    query = RedQuery(window=window, step_seconds=ONE_STEP, by=by)
     number, table = ledger.ask(question, "traces", sources.red, query)
-    return _Asked(window, number, {} if table is None else dict(_by_service(table)))
-
-
-def _by_service(table: pa.Table) -> Iterator[tuple[str, dict[str, float]]]:
-    for row in table.to_pylist():
-        yield row["service_name"], row
+    rows = [] if table is None else table.to_pylist()
+    return _Asked(window, number, {(row["service_name"], row.get("operation") or ""): row for row in rows})
 
 
 def _all_before(vitals: Vitals, last: Window) -> Window | None:
@@ -74,18 +84,19 @@ def entries(vitals: Vitals) -> set[str]:
 
 
 def _measured(
-    name: str, asked: _Asked, past: dict[str, dict[str, float]], vitals: Vitals, is_entry: bool, is_silent: bool
+    key: tuple[str, str], asked: _Asked, past: _Asked, vitals: Vitals, is_entry: bool, is_silent: bool
 ) -> Measured:
-    row = asked.rows.get(name, {})
+    (name, operation), row = key, asked.rows.get(key, {})
     is_lost = is_silent and _is_lost(name, vitals, asked.window)
     return Measured(
         service=name,
+        operation=operation or None,
         window=asked.window,
         is_entry=is_entry,
         requests=int(row.get("requests", 0)),
         errors=int(row.get("errors", 0)),
         p95_ms=row.get("p95_ms"),
-        usual_p95_ms=past.get(name, {}).get("p95_ms"),
+        usual_p95_ms=past.rows.get(key, {}).get("p95_ms"),
         is_unavailable=is_lost,
         is_silent=is_silent and not is_lost,
         cpu_share=_share(vitals.resources.get((name, "cpu")), asked.window, vitals),

@@ -17,7 +17,7 @@ class Replay:
 
 
 def replay_of(ledger: Ledger, seen: Seen, diagnosis: Diagnosis) -> Replay | None:
-    """The request of a trace that shows the trouble at the blamed component, else anywhere; None where there is none."""
+    """The request of a trace that shows the trouble at the blamed component, else anywhere; None without one."""
     number = seen.details.evidence["spans"]
     table = ledger.answer(number)
     component = diagnosis.hypotheses[0].component if diagnosis.hypotheses else None

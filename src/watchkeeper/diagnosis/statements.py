@@ -10,6 +10,7 @@ from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.claims import Statement
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.prose import between, number_of
+from watchkeeper.evidence.readings import key_of
 from watchkeeper.evidence.selectors import Selector, evaluate, select
 
 MEASURES = {
@@ -123,12 +124,10 @@ class Saying:
 
     def line(self, service: str, template: str, *, is_new: bool) -> Statement | None:
         """That a log line is new or surging."""
-        selector = select("first", "count", service=service, template=template)
-        example = number_of(
-            self.evidence["logs"], select("first", "example", service=service, template=template), "text"
-        )
+        held = {"service": service, "line": key_of(template)}
+        example = number_of(self.evidence["logs"], select("first", "example", **held), "text")
         text = f"{'new' if is_new else 'surging'} line ({{before}} → {{now}}): {example}"
-        return self.rise("logs", selector, service, text, unit="count")
+        return self.rise("logs", select("first", "count", **held), service, text, unit="count")
 
     def fanout(self, service: str, span: str) -> Statement | None:
         """That a service makes more spans of a kind per request."""
@@ -143,10 +142,12 @@ class Saying:
 
     def origin(self, service: str, span: str, exception: str, message: str) -> Statement | None:
         """That failures begin in a kind of span."""
-        held = {"service": service, "span": span, "exception": exception, "message": message}
-        number = self.evidence["origins"]
+        held = {"service": service, "span": span, "origin": key_of(exception, message)}
+        said = {"exception": exception, "message": message}
         what = " ".join(
-            number_of(number, select("first", name, **held), "text") for name in ("exception", "message") if held[name]
+            number_of(self.evidence["origins"], select("first", name, **held), "text")
+            for name, value in said.items()
+            if value
         )
         text = f"{{now}} failures begin in “{quoted(span)}” (before: {{before}})" + (f": {what}" if what else "")
         return self.rise("origins", select("first", "count", **held), service, text, unit="count")

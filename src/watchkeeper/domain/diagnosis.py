@@ -97,9 +97,11 @@ class Users(Noun):
 
 
 class Measured(Noun):
-    """What severity is judged on: one service as its users met it over the last minutes."""
+    """What severity is judged on: one service, or one endpoint of it, as its users met it over the last minutes."""
 
     service: ServiceName
+    operation: str | None = None
+    """The endpoint; None for all of the service's requests."""
     window: Window
     is_entry: bool = False
     """Whether requests enter the system here; severity is judged on entry services."""
@@ -114,6 +116,11 @@ class Measured(Noun):
     cpu_share: float | None = None
     memory_share: float | None = None
     evidence: EvidenceId | None = None
+
+    @property
+    def name(self) -> str:
+        """The service, with its endpoint where it is one."""
+        return f"{self.service} {self.operation}" if self.operation else self.service
 
 
 class Scope(Noun):

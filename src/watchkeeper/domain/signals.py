@@ -38,3 +38,5 @@ class Incident(Noun):
     service: ServiceName | None = None
     severity: Severity | None = None
     state: IncidentState = "open"
+    is_recorded: bool = False
+    """Whether its telemetry lies in a recording, not in the live store."""

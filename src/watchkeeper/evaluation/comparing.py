@@ -45,13 +45,16 @@ class Comparison:
 
 
 def compare(before: Scorecard, after: Scorecard) -> Comparison:
-    """Pair the runs by case; raises ConfigError for runs of different suites, or without a case in common."""
+    """Pair the runs by case; raises ConfigError where suites or truths differ, or no case is in common."""
     if before.suite != after.suite:
         raise ConfigError(f"a run of {before.suite} and one of {after.suite} have no cases in common to compare")
     old, new = {r.case: r for r in before.results}, {r.case: r for r in after.results}
     both = [case for case in old if case in new]
     if not both:
         raise ConfigError(f"the two runs of {before.suite} have no case in common to compare")
+    changed = next((case for case in both if old[case].truth != new[case].truth), None)
+    if changed is not None:
+        raise ConfigError(f"the two runs do not agree on the truth of {changed}: their data is not the same")
     flips = tuple(Flip(old[case], new[case]) for case in both if old[case].is_hit != new[case].is_hit)
     won = sum(flip.is_won for flip in flips)
     return Comparison(

@@ -31,7 +31,8 @@ def run(
 ) -> Scorecard:
     """Run the suite's cases, or the first `limit` of them, and score them.
 
-    A case that fails is counted; `inspect` goes over every finished case. Raises DatasetRejected for an empty run and for data that cannot be read.
+    A case that fails is counted; `inspect` goes over every finished case. Raises DatasetRejected for an empty run and
+    for data that cannot be read.
     """
     attempts = answered(suite, limit=limit, without=without, say=say, keep_trace=keep_trace, inspect=inspect)
     setting = Setting(

@@ -1,8 +1,8 @@
 """Prose whose numbers code fills in: `{{e1: max(mean_ms) where service = "cart" | ms}}` becomes `531 ms`.
 
 A placeholder names evidence and a selector, or a field that is given; `ratio(a, b)` and `between(a, b)` (seconds) join
-two. What follows the bar is the unit: ms, s, time (seconds, shown as ms), %, %0, x, count, MB, clock, text. A digit that stands in the text itself,
-outside a name that is known, has no source: such a sentence is refused.
+two. What follows the bar is the unit: ms, s, time (seconds, shown as ms), %, %0, x, count, MB, clock, date, text. A
+digit that stands in the text itself, outside a name that is known, has no source: such a sentence is refused.
 """
 
 import re

@@ -1,5 +1,6 @@
 """The analyses that make readable rows of answers: what was before beside what is now, the largest change first."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -191,6 +192,11 @@ def log_news_in(answers: Answers, reading: Reading) -> list[LogNews]:
     return answers.once((reading.name, *reading.of, reading.parameters), lambda: log_news(table, *windows))
 
 
+def key_of(*texts: str) -> str:
+    """A short name for texts from outside, so that a selector need not quote them."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:10]
+
+
 def own_time(answers: Answers, reading: Reading) -> pa.Table:
     """Time that each kind of span takes by itself, in ms per request that its service answers."""
     rows = [(o.service, o.name, o.before_ms, o.after_ms) for o in own_times_in(answers, reading)]
@@ -205,8 +211,11 @@ def fan_out(answers: Answers, reading: Reading) -> pa.Table:
 
 def error_origins(answers: Answers, reading: Reading) -> pa.Table:
     """Where failures begin: spans that failed though nothing below them did."""
-    rows = [(o.service, o.name, o.exception, o.message, o.before, o.count) for o in origins_in(answers, reading)]
-    return table_of_rows(("service", "span", "exception", "message", "count_before", "count"), rows)
+    rows = [
+        (o.service, o.name, key_of(o.exception, o.message), o.exception, o.message, o.before, o.count)
+        for o in origins_in(answers, reading)
+    ]
+    return table_of_rows(("service", "span", "origin", "exception", "message", "count_before", "count"), rows)
 
 
 def failing_inputs(answers: Answers, reading: Reading) -> pa.Table:
@@ -230,10 +239,11 @@ def _share(part: int, whole: int) -> tuple[int, int, float]:
 def new_lines(answers: Answers, reading: Reading) -> pa.Table:
     """Log templates that are new or surging in the incident, the most severe first."""
     rows = [
-        (n.service, n.template, n.before, n.after, n.severity, n.first, n.example)
+        (n.service, key_of(n.template), n.template, n.before, n.after, n.severity, n.first, n.example)
         for n in log_news_in(answers, reading)
     ]
-    return table_of_rows(("service", "template", "count_before", "count", "severity", "first_seen", "example"), rows)
+    columns = ("service", "line", "template", "count_before", "count", "severity", "first_seen", "example")
+    return table_of_rows(columns, rows)
 
 
 READINGS: Readings = {

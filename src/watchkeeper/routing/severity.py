@@ -135,7 +135,7 @@ def _fired(m: Measured, figure: FigureName, seen: _Seen, reached: list[tuple[Sev
     lower = f"; one severity lower, of {m.requests} requests only" if seen.is_thin else ""
     source = f" [{m.evidence}]" if m.evidence else ""
     text = f"{seen.words} ({borders}{lower}){source}"
-    return Fired(severity=severity, figure=figure, service=m.service, text=text)
+    return Fired(severity=severity, figure=figure, service=m.name, text=text)
 
 
 def _seen(m: Measured, figure: FigureName, rules: SeverityRules) -> _Seen | None:
@@ -145,10 +145,10 @@ def _seen(m: Measured, figure: FigureName, rules: SeverityRules) -> _Seen | None
     if figure in ("p95_seconds", "p95_times_usual"):
         return _latency(m, figure, rules)
     if figure == "unavailable":
-        said = f"{m.service} had traffic, reports nothing any more, and its callers get no answer"
+        said = f"{m.name} had traffic, reports nothing any more, and its callers get no answer"
         return _Seen(1.0, said) if m.is_unavailable else None
     if figure == "silent":
-        said = f"{m.service} reports nothing any more, and its callers do not say that it is down"
+        said = f"{m.name} reports nothing any more, and its callers do not say that it is down"
         return _Seen(1.0, said) if m.is_silent and not m.is_unavailable else None
     share = {"cpu_percent": m.cpu_share, "memory_percent": m.memory_share}.get(figure)
     if share is None or not isfinite(share):
@@ -156,14 +156,14 @@ def _seen(m: Measured, figure: FigureName, rules: SeverityRules) -> _Seen | None
     # Rounded, so that 0.07 is 7 % and not a little more.
     value = round(100 * share, 6)
     name = "CPU" if figure == "cpu_percent" else "memory"
-    return _Seen(value, f"{name} of {m.service} over {_span(m)} is at {_round(value)} %")
+    return _Seen(value, f"{name} of {m.name} over {_span(m)} is at {_round(value)} %")
 
 
 def _errors(m: Measured, rules: SeverityRules) -> _Seen | None:
     if m.requests == 0:
         return None
     share = 100 * m.errors / m.requests
-    words = f"{m.errors:,} of {m.requests:,} requests to {m.service} over {_span(m)} failed"
+    words = f"{m.errors:,} of {m.requests:,} requests to {m.name} over {_span(m)} failed"
     if m.requests >= rules.requests:
         return _Seen(share, f"{words}, {_round(share)} %")
     if m.errors < rules.least_errors:
@@ -176,7 +176,7 @@ def _latency(m: Measured, figure: FigureName, rules: SeverityRules) -> _Seen | N
     p95, usual = m.p95_ms, m.usual_p95_ms
     if p95 is None or not isfinite(p95):
         return None
-    words, is_thin = f"p95 of {m.service} over {_span(m)} is {_duration(p95)}", m.requests < rules.requests
+    words, is_thin = f"p95 of {m.name} over {_span(m)} is {_duration(p95)}", m.requests < rules.requests
     if figure == "p95_seconds":
         return _Seen(p95 / 1000, words, is_thin)
     if usual is None or not usual > 0:
@@ -192,7 +192,7 @@ def _calm(measured: Sequence[Measured]) -> str:
 
 def _figures(m: Measured) -> str:
     source = f" [{m.evidence}]" if m.evidence else ""
-    parts = [f"{m.errors:,} of {m.requests:,} requests to {m.service} over {_span(m)} failed"]
+    parts = [f"{m.errors:,} of {m.requests:,} requests to {m.name} over {_span(m)} failed"]
     if m.p95_ms is not None and isfinite(m.p95_ms):
         usual = f", usually {_duration(m.usual_p95_ms)}" if m.usual_p95_ms else ""
         parts.append(f"p95 {_duration(m.p95_ms)}{usual}")
@@ -210,7 +210,7 @@ def _caveats(measured: Sequence[Measured], rules: SeverityRules) -> Iterator[str
         yield f"Less than {_seconds(rules.window_seconds)} was measured: only what is judged at once was"
     thin = [m for m in whole if m.requests < rules.requests and not (m.is_silent or m.is_unavailable)]
     for m in thin[:SHOWN]:
-        yield f"Little traffic at {m.service}: {m.requests} requests over {_span(m)}"
+        yield f"Little traffic at {m.name}: {m.requests} requests over {_span(m)}"
 
 
 def _span(m: Measured) -> str:

@@ -1,7 +1,7 @@
 """The application: every endpoint over one live store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -12,13 +12,15 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import watchkeeper
-from watchkeeper.errors import StoreUnavailable
+from watchkeeper.errors import WatchkeeperError
 from watchkeeper.server import ingest, problems, questions
 from watchkeeper.server.ingest import Ingest, Sink
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 from watchkeeper.telemetry.sources import Sources
 
 RETENTION_SECONDS = 60.0
+AGAIN_SECONDS = 10.0
+"""How often it is looked whether a case is due to be diagnosed again."""
 DECODERS = 2
 READERS = 4
 LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]", "::1"]
@@ -39,21 +41,32 @@ class Store(Sink, Protocol):
 
 
 def create_app(
-    store: Store, *, maximum_body_bytes: int = MAXIMUM_BODY_BYTES, retention_seconds: float = RETENTION_SECONDS
+    store: Store,
+    *,
+    maximum_body_bytes: int = MAXIMUM_BODY_BYTES,
+    retention_seconds: float = RETENTION_SECONDS,
+    diagnose_due: Callable[[datetime], object] | None = None,
+    again_seconds: float = AGAIN_SECONDS,
 ) -> FastAPI:
-    """The application over a store that is open; who opened it closes it, after the application has ended."""
+    """The application over a store that is open; who opened it closes it, after the application has ended.
+
+    `diagnose_due` is called every few seconds with the time, to diagnose again what is due.
+    """
     decoders = ThreadPoolExecutor(DECODERS, "watchkeeper-decode")
     readers = ThreadPoolExecutor(READERS, "watchkeeper-read")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        retaining = asyncio.create_task(_retain(store, readers, retention_seconds))
+        chores = [asyncio.create_task(_regularly("retention", store.retain, readers, retention_seconds))]
+        if diagnose_due is not None:
+            chores.append(asyncio.create_task(_regularly("diagnosis", diagnose_due, readers, again_seconds)))
         try:
             yield
         finally:
-            retaining.cancel()
-            with suppress(asyncio.CancelledError):
-                await retaining
+            for chore in chores:
+                chore.cancel()
+                with suppress(asyncio.CancelledError):
+                    await chore
             decoders.shutdown()
             readers.shutdown()
 
@@ -72,14 +85,16 @@ async def _health() -> dict[str, str]:
     return {"status": "ok", "name": "watchkeeper", "version": watchkeeper.__version__}
 
 
-async def _retain(store: Store, workers: ThreadPoolExecutor, every_seconds: float) -> None:
-    """Retention, again and again; a store that cannot be tidied now may be later."""
+async def _regularly(
+    name: str, work: Callable[[datetime], object], workers: ThreadPoolExecutor, every_seconds: float
+) -> None:
+    """Some work, again and again; what cannot be done now may be later."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(every_seconds)
         try:
-            await loop.run_in_executor(workers, store.retain, datetime.now(UTC))
-        except StoreUnavailable as error:
-            _log.error("retention failed", reason=str(error))
-        except Exception:  # noqa: BLE001  # a bug in tidying up must not end what keeps the disk from filling
-            _log.exception("retention failed; the server goes on without it until the next time")
+            await loop.run_in_executor(workers, work, datetime.now(UTC))
+        except WatchkeeperError as error:
+            _log.error(f"{name} failed", reason=str(error))
+        except Exception:  # noqa: BLE001  # a bug in a chore must not end what keeps the disk from filling
+            _log.exception(f"{name} failed; the server goes on without it until the next time")

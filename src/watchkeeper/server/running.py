@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,6 +30,7 @@ def serve(
     *,
     maximum_body_bytes: int = MAXIMUM_BODY_BYTES,
     say: Callable[[str], None] = lambda _: None,
+    diagnose_due: Callable[[datetime], object] | None = None,
 ) -> None:
     """Listen until interrupted (SIGINT, SIGTERM); requests that are being written are finished first.
 
@@ -39,7 +41,8 @@ def serve(
     gc.set_threshold(10_000, 20, 100)
     with _listening(host, port) as listening, _ended_by_signals():
         say(f"watchkeeper listens on {_url(listening)} (OTLP over HTTP, /v1/changes, /v1/query)")
-        _server(create_app(store, maximum_body_bytes=maximum_body_bytes)).run(sockets=[listening])
+        app = create_app(store, maximum_body_bytes=maximum_body_bytes, diagnose_due=diagnose_due)
+        _server(app).run(sockets=[listening])
 
 
 @contextmanager

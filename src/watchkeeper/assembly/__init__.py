@@ -1,0 +1,39 @@
+"""The only place that builds things from settings: sources, the live store, the pipeline, cases on disk and kept."""
+
+from watchkeeper.assembly.cases import (
+    as_json,
+    case,
+    diagnose,
+    diagnose_again,
+    diagnose_due,
+    finished,
+    open_records,
+    redacted,
+    routed,
+    save_case,
+    scan_of,
+)
+from watchkeeper.assembly.demo import DEMO, DEMO_SERVICE, diagnose_demo
+from watchkeeper.assembly.sources import import_telemetry, is_server, latest, live_store, open_sources
+
+__all__ = [
+    "DEMO",
+    "DEMO_SERVICE",
+    "as_json",
+    "case",
+    "diagnose",
+    "diagnose_again",
+    "diagnose_demo",
+    "diagnose_due",
+    "finished",
+    "import_telemetry",
+    "is_server",
+    "latest",
+    "live_store",
+    "open_records",
+    "open_sources",
+    "redacted",
+    "routed",
+    "save_case",
+    "scan_of",
+]

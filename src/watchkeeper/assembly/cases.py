@@ -1,0 +1,222 @@
+"""Cases from a signal to a folder and a record: diagnosed, routed, drafted, and without what must not leave."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from watchkeeper import catalogue, library, pipeline
+from watchkeeper.assembly.sources import Say, latest
+from watchkeeper.diagnosis.again import OPEN_STATES, occasion
+from watchkeeper.domain import CaseFile, Change, Signal, Window
+from watchkeeper.drafts.writing import as_files, write_drafts
+from watchkeeper.errors import ConfigError, QueryRejected, RecordsUnavailable, SourceUnavailable
+from watchkeeper.evidence.details import CHANGES_SECONDS, change_of
+from watchkeeper.pipeline import Scan
+from watchkeeper.redaction import redact
+from watchkeeper.routing import routes
+from watchkeeper.routing.assignment import assign
+from watchkeeper.settings import Settings
+from watchkeeper.telemetry.sources import ChangeQuery, Sources
+
+if TYPE_CHECKING:
+    # SQLAlchemy is slow to import: only what opens the records does so.
+    from watchkeeper.records.store import Records
+
+WATCHED_HOURS = 1.0
+"""How long after its first signal a case is looked at again by itself."""
+
+
+def scan_of(settings: Settings) -> Scan:
+    """Which stretch of telemetry these settings have looked at."""
+    windows = settings.diagnosis
+    return Scan(
+        lookback_seconds=windows.lookback_minutes * 60,
+        follow_seconds=windows.follow_seconds,
+        lag_seconds=windows.lag_seconds,
+    )
+
+
+def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, is_recording: bool = False) -> CaseFile:
+    """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone.
+
+    In a recording time stands still at its end: what was never recorded after it is no silence.
+    """
+    now = datetime.now(UTC)
+    if is_recording:
+        ends = latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds)
+        now = min(now, ends) if signal.at <= ends else now
+    number = _next_number(settings, signal.at.year, say)
+    case = pipeline.diagnose(signal, sources, now=now, say=say, number=number, scan=scan_of(settings))
+    incident = case.incident.model_copy(update={"is_recorded": is_recording})
+    return finished(settings, case.model_copy(update={"incident": incident}), now)
+
+
+def diagnose_again(
+    settings: Settings, case: CaseFile, sources: Sources, say: Say, *, why: str, is_recording: bool = False
+) -> CaseFile:
+    """The case with one more diagnosis, of what can be known now; in a recording, at its end."""
+    now = datetime.now(UTC)
+    if is_recording:
+        now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
+    again = pipeline.diagnose_again(case, sources, now=now, occasion=why, say=say, scan=scan_of(settings))
+    return finished(settings, again, now)
+
+
+def diagnose_due(settings: Settings, sources: Sources, say: Say, now: datetime) -> int:
+    """Diagnose again every open case that is due (`diagnosis.again`), and keep it; how many that were.
+
+    Cases made from recordings are left alone: their telemetry is not here. Raises RecordsUnavailable.
+    """
+    done = 0
+    with open_records(settings) as records:
+        listed = records.cases(since=now - timedelta(hours=WATCHED_HOURS))
+        cases = [records.case(each.incident_id) for each in listed if each.state in OPEN_STATES]
+    for case in cases:
+        why = None if case.incident.is_recorded else occasion(case, now, _changes_known(sources, case, now))
+        if why is not None:
+            again = diagnose_again(settings, case, sources, say, why=why)
+            save_case(settings, again, say)
+            done += 1
+    return done
+
+
+def _changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Change]:
+    """What was changed around the incident, as it is known now; nothing where that cannot be asked."""
+    window = Window(start=case.incident.signals[0].at - timedelta(seconds=CHANGES_SECONDS), end=now)
+    try:
+        return [change_of(row) for row in sources.changes(ChangeQuery(window=window)).rows.to_pylist()]
+    except SourceUnavailable:
+        return []
+
+
+def finished(settings: Settings, case: CaseFile, now: datetime) -> CaseFile:
+    """The case routed, without what must not leave, and with its drafts; what a person approved or rejected stays."""
+    known = catalogue.load(settings.home)
+    clean = redacted(settings, routed(settings, case, known))
+    decided = tuple(draft for draft in clean.drafts if draft.state != "proposed")
+    return clean.model_copy(update={"drafts": (*decided, *write_drafts(clean, known, now))})
+
+
+def routed(settings: Settings, case: CaseFile, known: catalogue.Catalogue) -> CaseFile:
+    """The case with who should do what; a case that nobody diagnosed stays as it is."""
+    if case.latest is None:
+        return case
+    assignment = assign(case, known, routes.load(settings.home))
+    incident = case.incident.model_copy(update={"severity": assignment.severity})
+    return case.model_copy(update={"assignment": assignment, "incident": incident})
+
+
+def redacted(settings: Settings, case: CaseFile) -> CaseFile:
+    """The case without what must not leave; ids and queries stay, so that each can be asked again."""
+    wanted = settings.redaction
+    if not wanted.enabled:
+        return case
+    clean = partial(redact, ip_addresses=wanted.ip_addresses, extra_patterns=wanted.extra_patterns)
+    return CaseFile.model_validate(_cleaned(case.model_dump(), clean))
+
+
+_PROSE = {
+    *("headline", "text", "question", "failure", "inconclusive_because", "reason", "title", "author"),
+    *("expected_impact", "suggested_fix", "settled_by", "gaps", "notes", "values", "operation", "measure", "link"),
+    *("selector", "because", "changed", "value", "command"),
+}
+"""Fields that hold text from outside, or text made from it; the others are names, ids, queries and fixed words."""
+
+
+def _cleaned(value: object, clean: Callable[[str], str], key: str = "") -> object:
+    if isinstance(value, str):
+        return clean(value) if key in _PROSE else value
+    if isinstance(value, dict):
+        return {name: _cleaned(inner, clean, name) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(inner, clean, key) for inner in value]
+    return value
+
+
+@contextmanager
+def open_records(settings: Settings) -> "Iterator[Records]":
+    """What is kept of cases; raises RecordsUnavailable, ConfigError."""
+    from watchkeeper.records.store import Records
+
+    with Records.open(settings.records_place) as records:
+        yield records
+
+
+def case(settings: Settings, name: str) -> CaseFile:
+    """The case of an incident from the records, else from its folder, or one in a case.json that is named.
+
+    Raises QueryRejected where there is none, ConfigError for a file that holds no case.
+    """
+    if name.endswith(".json"):
+        return _case_in(Path(name))
+    folder = settings.home / "cases" / Path(name).name / "case.json"
+    try:
+        with open_records(settings) as records:
+            return records.case(name)
+    except (QueryRejected, RecordsUnavailable):
+        if folder.exists():
+            return _case_in(folder)
+        raise
+
+
+def _case_in(path: Path) -> CaseFile:
+    try:
+        return CaseFile.model_validate_json(library.read_text(path))
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its begin"
+        raise ConfigError(f"{path}: expected a case as `diagnose` writes it, the first fault is at {where}") from error
+
+
+def as_json(case: CaseFile) -> str:
+    """The case as JSON in plain ASCII: what a terminal or a page might take for a command is escaped."""
+    return json.dumps(case.model_dump(mode="json"), indent=2, ensure_ascii=True)
+
+
+def save_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> Path:
+    """Keep the case in the records and write its folder: `case.json`, and each draft as a file; answers where.
+
+    Where the records cannot be used that is said, and the folder is written all the same.
+    """
+    kept = _kept(settings, case, say)
+    folder = settings.home / "cases" / kept.incident.id
+    folder.mkdir(parents=True, exist_ok=True)
+    files = as_files(kept.drafts)
+    for stale in {path.name for path in (*folder.glob("*.md"), *folder.glob("*.json"))} - set(files) - {"case.json"}:
+        (folder / stale).unlink(missing_ok=True)
+    for name, text in files.items():
+        _write(folder / name, text)
+    return _write(folder / "case.json", as_json(kept))
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a file, whole or not at all."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return Path(file.name).replace(path)
+
+
+def _kept(settings: Settings, case: CaseFile, say: Say) -> CaseFile:
+    try:
+        with open_records(settings) as records:
+            return records.save(case)
+    except RecordsUnavailable as error:
+        say(f"{error}; the case is kept in its folder only")
+        return case
+
+
+def _next_number(settings: Settings, year: int, say: Say) -> int:
+    taken = [path.name.rpartition("-")[2] for path in (settings.home / "cases").glob(f"INC-{year}-*")]
+    last = max((int(number) for number in taken if number.isdigit()), default=0)
+    try:
+        with open_records(settings) as records:
+            return int(records.next_incident_id(year, after=last).rpartition("-")[2])
+    except RecordsUnavailable as error:
+        say(f"{error}; the case is numbered by its folder only")
+        return last + 1
