@@ -46,8 +46,13 @@ class Flow:
 
     @property
     def ranked(self) -> list[str]:
-        """Components with any share, the most blamed first; of equals in order of the alphabet."""
-        return sorted((n for n, s in self.shares.items() if s.flow > 0), key=lambda n: (-self.shares[n].score, n))
+        """Components with any share, the most blamed first; of equals the one that more blame came by."""
+
+        def rank(name: str) -> tuple[float, float, float, str]:
+            share = self.shares[name]
+            return -share.score, -share.flow, -share.own, name
+
+        return sorted((n for n, s in self.shares.items() if s.flow > 0), key=rank)
 
 
 def reachable(edges: Iterable[Edge]) -> dict[str, frozenset[str]]:

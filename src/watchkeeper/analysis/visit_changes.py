@@ -1,9 +1,8 @@
-"""Everything that changed inside visits, as rows that can be shown and computed again, and whom they speak against."""
+"""Everything that changed inside visits since an onset that is not quite known."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +13,11 @@ from watchkeeper.analysis.links import Links, delays, read_links
 from watchkeeper.analysis.series import Floats
 from watchkeeper.analysis.spans import Ints, read_spans
 from watchkeeper.analysis.visit_durations import Durations, Rises, own_durations, pooled, rises
+from watchkeeper.analysis.visit_findings import Finding, Signal, findings_table, parts_of, shortened, totals
 from watchkeeper.analysis.visit_metrics import PAST, busy, read_mesh
 from watchkeeper.analysis.visit_patterns import FAINT, FEW, Patterns, changes, patterns_of
 from watchkeeper.analysis.visits import Event, Visits, in_order, read_visits
 from watchkeeper.domain import Window
-
-Signal = Literal["behaviour", "delay", "own time", "cpu"]
 
 ONSETS = tuple(range(-180, 1, 30))
 """Seconds after the signal at which it may have begun: what was noticed may be older."""
@@ -27,57 +25,16 @@ GUARD_SECONDS = 30.0
 """Before a supposed onset, what is neither past nor present."""
 PAST_SECONDS = 180.0
 """How much before a supposed onset is its past."""
-MOST = 12
-"""Findings of one component and signal that are kept."""
 DECISIVE = 4.0
 """By how much more one onset's findings must say than another's to weigh almost three times as much."""
 UNSURE = 2.8
 """What an onset loses against the others where nothing is known of the time just before it."""
 EXPLAINED = 0.25
 """Which part of a caller's changed behaviour a callee explains whose behaviour changed as much."""
-HALF = 10.0
-"""Where a signal's score begins to count less and less: beyond it, more of the same is no more evidence."""
-
-FINDINGS = pa.schema(
-    [
-        pa.field("component", pa.string(), nullable=False),
-        pa.field("signal", pa.string(), nullable=False),
-        pa.field("operation", pa.string(), nullable=False),
-        pa.field("event", pa.string(), nullable=False),
-        pa.field("after", pa.string(), nullable=False),
-        pa.field("unit", pa.string(), nullable=False),
-        pa.field("before", pa.float64(), nullable=False),
-        pa.field("now", pa.float64(), nullable=False),
-        pa.field("before_of", pa.int64(), nullable=False),
-        pa.field("now_of", pa.int64(), nullable=False),
-        pa.field("score", pa.float64(), nullable=False),
-    ]
-)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that changed. `before` and `now` are shares of visits, or medians in the unit."""
-
-    component: str
-    signal: Signal
-    operation: str
-    """What was being answered."""
-    event: str
-    after: str
-    """The event before it, where the order counts; else empty."""
-    unit: str
-    before: float
-    now: float
-    before_of: int
-    """How many visits (durations, samples) that is taken from."""
-    now_of: int
-    score: float
-    """About chi-squared, times how much it matters (0 to 1)."""
-
-
-@dataclass(frozen=True)
-class Answers:
+class Inputs:
     """What sources said about the stretch; None where there is none of that kind."""
 
     spans: pa.Table | None = None
@@ -86,21 +43,21 @@ class Answers:
     """Of a `MetricBucketQuery` with steps of `visit_metrics.STEP_SECONDS`."""
 
 
-def visit_changes(answers: Answers, references: Sequence[Window], at: datetime, until: datetime) -> pa.Table:
-    """Findings as `FINDINGS`, the weightiest first.
+def visit_changes(inputs: Inputs, references: Sequence[Window], at: datetime, until: datetime) -> pa.Table:
+    """Findings as `visit_findings.FINDINGS`, the weightiest first.
 
     `references` are known to be good; the minutes before each supposed onset are past too. `at` is when somebody
     noticed; the present ends at `until`. Scores are means over the supposed onsets (`ONSETS`), figures those of the
     onset at which the change is clearest.
     """
-    measures = _measures(answers, references, at, until)
+    measures = _measures(inputs, references, at, until)
     splits = [_Split(tuple(references), at + timedelta(seconds=offset), until) for offset in ONSETS]
     findings = [
         _callees_first([f for find in measures.finders for f in find(split)], measures.calls) for split in splits
     ]
-    says = np.array([sum(_totals(found).values()) for found in findings], dtype=np.float64)
+    says = np.array([sum(totals(parts_of(found)).values()) for found in findings], dtype=np.float64)
     says -= [0.0 if measures.has_past(split) else UNSURE for split in splits]
-    return _table(_shortened(_averaged(findings, says)))
+    return findings_table(shortened(_averaged(findings, says)))
 
 
 def _averaged(onsets: list[list[Finding]], says: Floats) -> list[Finding]:
@@ -111,10 +68,9 @@ def _averaged(onsets: list[list[Finding]], says: Floats) -> list[Finding]:
     best: dict[tuple[str, ...], Finding] = {}
     for weight, findings in zip(weights.tolist(), onsets, strict=True):
         for finding in findings:
-            key = (finding.component, finding.signal, finding.operation, finding.event, finding.after)
-            sums[key] = sums.get(key, 0.0) + weight * finding.score
-            if key not in best or finding.score > best[key].score:
-                best[key] = finding
+            sums[finding.key] = sums.get(finding.key, 0.0) + weight * finding.score
+            if finding.key not in best or finding.score > best[finding.key].score:
+                best[finding.key] = finding
     return [replace(best[key], score=score) for key, score in sums.items() if score >= FAINT]
 
 
@@ -133,12 +89,6 @@ def _callees_first(findings: list[Finding], calls: frozenset[tuple[str, str]]) -
         else f
         for f in findings
     ]
-
-
-def _totals(findings: Iterable[Finding]) -> dict[str, float]:
-    return {
-        c: sum(signals.values()) for c, signals in _parts((f.component, f.signal, f.score) for f in findings).items()
-    }
 
 
 @dataclass(frozen=True)
@@ -182,11 +132,11 @@ def _us(moment: datetime) -> float:
     return moment.timestamp() * 1e6
 
 
-def _measures(answers: Answers, references: Sequence[Window], at: datetime, until: datetime) -> _Measures:
+def _measures(inputs: Inputs, references: Sequence[Window], at: datetime, until: datetime) -> _Measures:
     out = _Measures([], frozenset(), np.zeros(0, dtype=np.int64))
-    if answers.spans is not None and answers.spans.num_rows:
-        out = _inside_traces(answers.spans, _comparable(answers.logs, references, at))
-    buckets = answers.buckets
+    if inputs.spans is not None and inputs.spans.num_rows:
+        out = _inside_traces(inputs.spans, _comparable(inputs.logs, references, at))
+    buckets = inputs.buckets
     if buckets is not None and buckets.num_rows:
         out.finders.append(lambda split: _busy(buckets, split))
         now = _Split(tuple(references), at + timedelta(seconds=ONSETS[0]), until).masks(out.times)[1]
@@ -312,52 +262,3 @@ def _busy(buckets: pa.Table, split: _Split) -> list[Finding]:
         for b in busy(buckets, split.onset, split.until)
         if b.score >= FAINT
     ]
-
-
-def _shortened(found: list[Finding]) -> list[Finding]:
-    """The weightiest of each component and signal, in order."""
-    kept: list[Finding] = []
-    counts: dict[tuple[str, str], int] = {}
-    for finding in sorted(found, key=lambda f: (-f.score, f.component, f.signal, f.operation, f.event, f.after)):
-        key = (finding.component, finding.signal)
-        counts[key] = counts.get(key, 0) + 1
-        if counts[key] <= MOST:
-            kept.append(finding)
-    return kept
-
-
-def _table(found: list[Finding]) -> pa.Table:
-    return pa.Table.from_pylist([vars(finding) for finding in found], schema=FINDINGS)
-
-
-@dataclass(frozen=True)
-class Blamed:
-    """How much speaks against one component."""
-
-    component: str
-    score: float
-    share: float
-    """Its part of all that speaks against anybody, from 0 to 1, sharpened; not a calibrated probability."""
-    parts: dict[str, float]
-    """The score by signal."""
-
-
-def blamed(findings: pa.Table, sharpness: float = 2.0) -> list[Blamed]:
-    """Components by what the findings say against them, the most first.
-
-    Of each signal the weightiest finding counts: how many events follow from one fault is chance. Signals add up,
-    each on a scale that flattens out, so that none drowns the others.
-    """
-    parts = _parts(zip(*(findings[c].to_pylist() for c in ("component", "signal", "score")), strict=True))
-    totals = {component: sum(signals.values()) for component, signals in parts.items()}
-    mass = sum(total**sharpness for total in totals.values())
-    ranked = sorted(totals, key=lambda c: (-totals[c], c))
-    return [Blamed(c, totals[c], totals[c] ** sharpness / mass, parts[c]) for c in ranked]
-
-
-def _parts(scores: Iterable[tuple[str, str, float]]) -> dict[str, dict[str, float]]:
-    parts: dict[str, dict[str, float]] = {}
-    for component, signal, score in scores:
-        signals = parts.setdefault(component, {})
-        signals[signal] = max(signals.get(signal, 0.0), HALF * float(np.log1p(score / HALF)))
-    return parts

@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
+from watchkeeper import domain
 from watchkeeper.analysis.calm import CalmBlame
+from watchkeeper.analysis.series import Red
+from watchkeeper.diagnosis.conclude import SURE, UNKNOWN
 from watchkeeper.diagnosis.statements import quoted
 from watchkeeper.diagnosis.verify import Writer
 from watchkeeper.domain import (
+    Affected,
     Claim,
     Cost,
     Diagnosis,
@@ -24,9 +30,6 @@ from watchkeeper.evidence.prose import given, number_of
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.evidence.selectors import Selector, select
 
-SURE = 0.45
-"""The least probability of the first hypothesis that is stated."""
-UNKNOWN = 0.15
 WORTH_TELLING = 0.01
 LEAST_TOLD, MOST_TOLD = 5, 10
 WHAT = {"s": "extra time", "failures": "failures"}
@@ -81,12 +84,47 @@ def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], a
         hypotheses=hypotheses,
         inconclusive_because=because,
         release=ReleaseVerdict(status="undetermined", reason="changes cannot be tested against metrics this coarse"),
-        scope=Scope(since=began, onset_uncertainty_seconds=seen.golden.grid.step_seconds),
+        scope=_scope(seen, began),
         suggested_fix=_fix(seen, told) if because is None else None,
         struck=tuple(struck for each in checked for struck in each.struck),
         figures=tuple(dict.fromkeys(writer.figures)),
         gaps=gaps,
         cost=cost,
+    )
+
+
+def _scope(seen: Measured, began: datetime | None) -> Scope:
+    """Everybody who shows excess, and what severity is judged on: the last step that was measured."""
+    grid, usual = seen.golden.grid, seen.trouble.steps.calm
+    evidence = seen.golden.evidence["now"]
+    called = {callee for _, callee in seen.golden.topology}
+    affected, measured = [], []
+    for name in sorted(set(seen.trouble.rows["component"].to_pylist()) & set(seen.golden.services)):
+        red = seen.golden.services[name]
+        known = np.flatnonzero(red.requests > 0)
+        hit = slice(grid.index_of(began), grid.size) if began is not None else slice(0, 0)
+        requests, errors = red.total(hit)
+        if requests:
+            affected.append(Affected(service=name, requests=int(requests), errors=int(errors), evidence=evidence))
+        if known.size and not usual[known[-1]]:
+            measured.append(_last(name, name not in called, red, int(known[-1]), seen))
+    return Scope(
+        since=began,
+        onset_uncertainty_seconds=grid.step_seconds,
+        affected=tuple(sorted(affected, key=lambda a: (-a.errors, a.service))),
+        measured=tuple(measured),
+    )
+
+
+def _last(name: str, is_entry: bool, red: Red, step: int, seen: Measured) -> domain.Measured:
+    grid = seen.golden.grid
+    return domain.Measured(
+        service=name,
+        window=Window(start=grid.time_of(step), end=grid.time_of(step + 1)),
+        is_entry=is_entry,
+        requests=int(red.requests[step]),
+        errors=int(red.errors[step]),
+        evidence=seen.golden.evidence["now"],
     )
 
 

@@ -1,0 +1,111 @@
+"""A look inside visits: asks for spans, lines and metrics around the signal, and finds what changed in them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from watchkeeper.analysis.visit_changes import ONSETS, PAST_SECONDS, Inputs, visit_changes
+from watchkeeper.analysis.visit_findings import FINDINGS, Blamed, blamed
+from watchkeeper.analysis.visit_metrics import PAST, STEP_SECONDS
+from watchkeeper.domain import EvidenceId, Reading, Window
+from watchkeeper.evidence.answers import Answers, parameters_of, window_text
+from watchkeeper.evidence.readings import key_of
+from watchkeeper.telemetry.sources import Answer, Cancel, LogQuery, MetricBucketQuery, Query, Sources, SpanQuery
+
+ROWS = 200_000
+"""Spans, and lines, that are asked for in one window."""
+
+Q = TypeVar("Q", bound=Query)
+
+
+class AskOne(Protocol):
+    """Puts one question to a source and keeps its evidence, as `Ledger.ask` does."""
+
+    def __call__(
+        self, question: str, source: str, method: Callable[[Q, Cancel | None], Answer], query: Q, /
+    ) -> tuple[EvidenceId, pa.Table | None]: ...
+
+
+@dataclass(frozen=True)
+class VisitsSeen:
+    """What changed inside visits, and which evidence that was computed from."""
+
+    rows: pa.Table
+    """As `visit_rows` makes them anew from the same answers."""
+    blamed: list[Blamed]
+    """Components by what speaks against them, the most first; empty where nothing changed."""
+    of: tuple[EvidenceId, ...]
+    parameters: dict[str, object]
+    """What `visit_rows` needs to be told."""
+
+
+def take_visits(
+    sources: Sources, ask: AskOne, references: Sequence[Window], incident: Window, at: datetime
+) -> VisitsSeen:
+    """Ask for what happened in visits from some minutes before `at`, when it was noticed, to the incident's end.
+
+    `references` are stretches that are known to be good; without any, the minutes before are all there is to compare
+    with. Whatever a source cannot answer is missing, and nothing is raised for that.
+    """
+    near = Window(start=at + timedelta(seconds=ONSETS[0] - PAST_SECONDS), end=incident.end)
+    hour = Window(start=near.start - PAST, end=incident.end)
+    asked = [
+        ask("What happened in requests around it?", "traces", sources.spans, SpanQuery(window=near, limit=ROWS)),
+        ask("What was logged around it?", "logs", sources.records, LogQuery(window=near, limit=ROWS)),
+        ask(
+            "What did metrics say in the hour before it?",
+            "metrics",
+            sources.metric_buckets,
+            MetricBucketQuery(window=hour, step_seconds=STEP_SECONDS),
+        ),
+    ]
+    for window in references:
+        asked += [
+            ask("What happens in requests when all is well?", "traces", sources.spans, _spans(window)),
+            ask("What is logged when all is well?", "logs", sources.records, LogQuery(window=window, limit=ROWS)),
+        ]
+    parameters: dict[str, object] = {
+        "at": at.isoformat(),
+        "until": incident.end.isoformat(),
+        "references": [window_text(window) for window in references],
+    }
+    rows = _rows((table for _, table in asked if table is not None), references, at, incident.end)
+    return VisitsSeen(rows, blamed(rows), tuple(number for number, _ in asked), parameters)
+
+
+def _spans(window: Window) -> SpanQuery:
+    return SpanQuery(window=window, limit=ROWS)
+
+
+def visit_rows(answers: Answers, reading: Reading) -> pa.Table:
+    """What changed inside visits, the weightiest first; `change` is a short name of operation, event and order."""
+    given = parameters_of(reading)
+    at, until = (datetime.fromisoformat(str(given[name])) for name in ("at", "until"))
+    listed: list[list[str]] = given["references"]  # type: ignore[assignment]
+    references = [Window(start=datetime.fromisoformat(a), end=datetime.fromisoformat(b)) for a, b in listed]
+    tables = (answers.answer(number) for number in reading.of)
+    return _rows((table for table in tables if table is not None), references, at, until)
+
+
+def _rows(tables: Iterable[pa.Table], references: Sequence[Window], at: datetime, until: datetime) -> pa.Table:
+    by_kind: dict[str, list[pa.Table]] = {}
+    for table in tables:
+        by_kind.setdefault(_kind(table), []).append(table)
+    found = visit_changes(
+        Inputs(**{kind: pa.concat_tables(tables) for kind, tables in by_kind.items()}), references, at, until
+    )
+    columns = ("operation", "event", "after")
+    texts = zip(*(found[c].to_pylist() for c in columns), strict=True)
+    return found.add_column(
+        FINDINGS.get_field_index("event"), "change", pa.array([key_of(*t) for t in texts], pa.string())
+    )
+
+
+def _kind(table: pa.Table) -> str:
+    """Of which query a table is the answer, by the columns that only that one has."""
+    if "duration_ns" in table.column_names:
+        return "spans"
+    return "logs" if "body" in table.column_names else "buckets"
