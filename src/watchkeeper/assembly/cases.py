@@ -59,11 +59,11 @@ def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, 
 
 
 def diagnose_again(
-    settings: Settings, case: CaseFile, sources: Sources, say: Say, *, why: str, is_recording: bool = False
+    settings: Settings, case: CaseFile, sources: Sources, say: Say, *, why: str, now: datetime | None = None
 ) -> CaseFile:
-    """The case with one more diagnosis, of what can be known now; in a recording, at its end."""
-    now = datetime.now(UTC)
-    if is_recording:
+    """The case with one more diagnosis, of what can be known now; of a recorded incident, at the recording's end."""
+    now = now or datetime.now(UTC)
+    if case.incident.is_recorded:
         now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
     again = pipeline.diagnose_again(case, sources, now=now, occasion=why, say=say, scan=scan_of(settings))
     return finished(settings, again, now)
@@ -81,7 +81,7 @@ def diagnose_due(settings: Settings, sources: Sources, say: Say, now: datetime) 
     for case in cases:
         why = None if case.incident.is_recorded else occasion(case, now, _changes_known(sources, case, now))
         if why is not None:
-            again = diagnose_again(settings, case, sources, say, why=why)
+            again = diagnose_again(settings, case, sources, say, why=why, now=now)
             save_case(settings, again, say)
             done += 1
     return done

@@ -65,13 +65,12 @@ def diagnose(
 
     chosen = settings.load(context.obj)
     known = None if case is None else assembly.case(chosen, case)
-    is_recording = recording is not None
     with assembly.open_sources(chosen, recording, store) as sources:
         if known is not None:
-            found = assembly.diagnose_again(chosen, known, sources, say, why="request", is_recording=is_recording)
+            found = assembly.diagnose_again(chosen, known, sources, say, why="request")
         else:
             assert signal is not None
-            found = assembly.diagnose(chosen, signal, sources, say, is_recording=is_recording)
+            found = assembly.diagnose(chosen, signal, sources, say, is_recording=recording is not None)
     present(found, assembly.save_case(chosen, found, say), as_json)
 
 

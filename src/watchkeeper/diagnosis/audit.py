@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from watchkeeper.diagnosis.verify import names_in
+from watchkeeper.diagnosis.verify import grounding_of, names_in
 from watchkeeper.domain import CaseFile, Claim, Diagnosis, Figure
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.answers import Readings
@@ -30,7 +30,9 @@ def _problems(diagnosis: Diagnosis, recheck: Recheck, names: frozenset[str]) -> 
     yield from _moved(diagnosis.figures, recheck)
     top = diagnosis.hypotheses[0] if diagnosis.status == "diagnosed" else None
     if top is not None:
-        yield from _ungrounded(top.component, top.claims)
+        because = grounding_of(top.component, top.claims)
+        if because is not None:
+            yield f"{top.component} is stated as the cause: {because}"
 
 
 def claims_of(diagnosis: Diagnosis) -> tuple[Claim, ...]:
@@ -62,14 +64,6 @@ def _moved(figures: Iterable[Figure], recheck: Recheck) -> Iterator[str]:
             again = str(error)
         if again != figure.text:
             yield f"{figure.text!r} ({figure.evidence}: {figure.selector}) is {again!r} when asked again"
-
-
-def _ungrounded(component: str, claims: Iterable[Claim]) -> Iterator[str]:
-    roles = {claim.role for claim in claims if claim.about == component and claim.standing == "supports"}
-    if not roles - {"timing"}:
-        yield f"{component} is stated as the cause, and no claim about it sets it apart"
-    if "timing" not in roles:
-        yield f"{component} is stated as the cause, and no claim says that it began in time"
 
 
 def _names(case: CaseFile, recheck: Recheck) -> frozenset[str]:

@@ -8,25 +8,22 @@ import numpy as np
 from watchkeeper import domain
 from watchkeeper.analysis.calm import CalmBlame
 from watchkeeper.analysis.series import Red
-from watchkeeper.diagnosis.conclude import SURE, UNKNOWN
+from watchkeeper.diagnosis.conclude import UNKNOWN
+from watchkeeper.diagnosis.ranked import Candidate, Telling, conclude_ranked
 from watchkeeper.diagnosis.statements import quoted
-from watchkeeper.diagnosis.verify import Writer
 from watchkeeper.domain import (
     Affected,
-    Claim,
     Cost,
     Diagnosis,
     EvidenceId,
     FaultKind,
-    Hypothesis,
     ReleaseVerdict,
     Scope,
-    Struck,
     Window,
 )
-from watchkeeper.evidence.claims import Ground, Statement, check
+from watchkeeper.evidence.claims import Ground, Statement
 from watchkeeper.evidence.golden import Golden
-from watchkeeper.evidence.prose import given, number_of
+from watchkeeper.evidence.prose import number_of
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.evidence.selectors import Selector, select
 
@@ -47,20 +44,6 @@ class Measured:
     window: Window
 
 
-@dataclass(frozen=True)
-class _Checked:
-    component: str
-    probability: float
-    claims: tuple[Claim, ...]
-    against: tuple[Claim, ...]
-    struck: tuple[Struck, ...]
-
-    @property
-    def is_grounded(self) -> bool:
-        roles = {c.role for c in self.claims if c.standing == "supports" and c.about == self.component}
-        return {"cause", "timing"} <= roles
-
-
 def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], at: datetime, cost: Cost) -> Diagnosis:
     """Rank the components by their share of the alarm's excess; inconclusive where none is clearly first."""
     began = _began(seen)
@@ -72,25 +55,16 @@ def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], a
         edges=seen.golden.topology,
         components=frozenset(seen.golden.services),
     )
-    checked = [_checked(seen, name, probability, ground) for name, probability in _ranked(seen)]
-    told = [each for each in checked if any(claim.role == "cause" for claim in each.claims)]
-    writer = Writer(recheck, ground.names)
-    because = _open_because(told)
-    hypotheses = tuple(_hypothesis(seen, each) for each in told)
-    return Diagnosis(
-        at=at,
-        status="diagnosed" if because is None else "inconclusive",
-        headline=_headline(seen, told, because, writer),
-        hypotheses=hypotheses,
-        inconclusive_because=because,
+    candidates = [_candidate(seen, name, probability, ground) for name, probability in _ranked(seen)]
+    telling = Telling(
+        what=_what(seen),
+        plain_what=f"{MEASURE[seen.trouble.unit][0]} of {quoted(seen.trouble.target)}",
+        why=lambda top: f"{COMES[seen.trouble.unit]} from {quoted(top.component)}",
         release=ReleaseVerdict(status="undetermined", reason="changes cannot be tested against metrics this coarse"),
         scope=_scope(seen, began),
-        suggested_fix=_fix(seen, told) if because is None else None,
-        struck=tuple(struck for each in checked for struck in each.struck),
-        figures=tuple(dict.fromkeys(writer.figures)),
-        gaps=gaps,
-        cost=cost,
+        settled_by=lambda top: f"Traces or logs of {top.component} itself.",
     )
+    return conclude_ranked(candidates, telling, ground, gaps=gaps, at=at, cost=cost)
 
 
 def _scope(seen: Measured, began: datetime | None) -> Scope:
@@ -144,17 +118,12 @@ def _began(seen: Measured) -> datetime | None:
     return min((time for time in seen.trouble.rows["began"].to_pylist() if time is not None), default=None)
 
 
-def _checked(seen: Measured, component: str, probability: float, ground: Ground) -> _Checked:
-    statements = [s for s in (_cause(seen, component), _share(seen, component), _timing(seen, component, ground)) if s]
-    results = [(s, check(s, component, ground)) for s in statements]
-    claims = [(s, r) for s, r in results if isinstance(r, Claim)]
-    return _Checked(
-        component=component,
-        probability=round(probability, 3),
-        claims=tuple(claim for s, claim in claims if s.operator != "after"),
-        against=tuple(claim for s, claim in claims if s.operator == "after"),
-        struck=tuple(r for _, r in results if isinstance(r, Struck)),
-    )
+def _candidate(seen: Measured, component: str, probability: float, ground: Ground) -> Candidate:
+    said = (_cause(seen, component), _share(seen, component), _timing(seen, component, ground))
+    kind: FaultKind = "latency" if seen.trouble.unit == "s" else "errors"
+    began = _value(seen, "began", component)
+    onset = began if isinstance(began, datetime) else None
+    return Candidate(component, kind, probability, tuple(s for s in said if s is not None), onset)
 
 
 def _row(column: str, component: str) -> Selector:
@@ -207,49 +176,14 @@ def _timing(seen: Measured, component: str, ground: Ground) -> Statement | None:
     return Statement(text, seen.evidence, selector, "before", limit, component, "timing")
 
 
-def _open_because(told: list[_Checked]) -> str | None:
-    if not told:
-        return "the alarm shows excess work, and nothing that was looked at explains it"
-    if told[0].probability < SURE:
-        return f"no cause stands out: {' or '.join(each.component for each in told[:3])}"
-    if not told[0].is_grounded:
-        return f"nothing that holds when asked again sets {told[0].component} apart and puts it first in time"
-    return None
-
-
-def _headline(seen: Measured, told: list[_Checked], because: str | None, writer: Writer) -> str:
+def _what(seen: Measured) -> str:
     target = seen.trouble.target
-    what = f"{MEASURE[seen.trouble.unit][0]} of {quoted(target)}"
     statement = _cause(seen, target)
-    text = statement.template if statement is not None else f"{what} is unusual"
+    text = (
+        f"{MEASURE[seen.trouble.unit][0]} of {quoted(target)} is unusual" if statement is None else statement.template
+    )
     began = _value(seen, "began", target)
-    since = f" since {number_of(seen.evidence, _row('began', target), 'clock')}" if began is not None else ""
-    if because is not None:
-        return writer.write(f"{text}{since}: inconclusive.", None, f"{what}: inconclusive.")
-    why = f"{COMES[seen.trouble.unit]} from {quoted(told[0].component)}"
-    fields = {"probability": told[0].probability}
-    return writer.write(f"{text}{since}: {why} ({given('probability', '%0')} sure).", fields, f"{what}: {why}.")
-
-
-def _hypothesis(seen: Measured, checked: _Checked) -> Hypothesis:
-    kind: FaultKind = "latency" if seen.trouble.unit == "s" else "errors"
-    began = _value(seen, "began", checked.component)
-    return Hypothesis(
-        component=checked.component,
-        kind=kind,
-        probability=checked.probability,
-        claims=checked.claims,
-        against=checked.against,
-        onset=began if isinstance(began, datetime) else None,
-        settled_by=f"Traces or logs of {checked.component} itself.",
-    )
-
-
-def _fix(seen: Measured, told: list[_Checked]) -> str:
-    return (
-        f"No specific fix is known (this advice is generic): start with what {told[0].component} itself reports and "
-        "with what was changed there."
-    )
+    return text + (f" since {number_of(seen.evidence, _row('began', target), 'clock')}" if began is not None else "")
 
 
 def _rounded(value: float) -> float:

@@ -48,17 +48,21 @@ class Verified:
 
     @property
     def not_grounded_because(self) -> str | None:
-        """Why it may not be stated as the cause; None where it may.
+        """Why it may not be stated as the cause; None where it may."""
+        return grounding_of(self.suspect.component, self.claims)
 
-        A stated cause needs one claim on its own component that sets it apart, and one on its time.
-        """
-        own = [claim for claim in self.claims if claim.about == self.suspect.component and claim.standing == "supports"]
-        name = self.suspect.component
-        if not any(claim.role != "timing" for claim in own):
-            return f"nothing that holds when asked again sets {name} apart from what is usual or from its peers"
-        if not any(claim.role == "timing" for claim in own):
-            return f"it is not established that the trouble of {name} began with the first symptom"
-        return None
+
+def grounding_of(component: str, claims: Iterable[Claim]) -> str | None:
+    """Why a component may not be stated as the cause with these claims; None where it may.
+
+    A stated cause needs one claim on its own component that sets it apart, and one on its time.
+    """
+    roles = {claim.role for claim in claims if claim.about == component and claim.standing == "supports"}
+    if not roles - {"timing"}:
+        return f"nothing that holds when asked again sets {component} apart from what is usual or from its peers"
+    if "timing" not in roles:
+        return f"it is not established that the trouble of {component} began with the first symptom"
+    return None
 
 
 def verify(suspect: Suspect, ground: Ground) -> Verified:

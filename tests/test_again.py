@@ -1,0 +1,97 @@
+"""An incident diagnosed again: by the pipeline, on request, and by the server's loop."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from made_shop import Shop, at
+from watchkeeper import assembly, settings
+from watchkeeper.diagnosis.audit import audit
+from watchkeeper.domain import CaseFile, Signal
+from watchkeeper.pipeline import READINGS, diagnose, diagnose_again
+from watchkeeper.telemetry.sources import Answer, Cancel, ChangeQuery
+from watchkeeper.telemetry.store import Store
+
+NOTICED = 290.0
+
+
+def shop(seconds: int = 420) -> Shop:
+    return Shop(seconds=seconds, slow={"checkout": 150})
+
+
+def first_look(store: Store) -> CaseFile:
+    return diagnose(Signal(kind="anomaly", at=at(NOTICED), service="gateway"), store, now=at(NOTICED))
+
+
+def test_a_second_diagnosis_is_put_behind_the_first_with_evidence_of_its_own():
+    store = shop().store()
+    case = first_look(store)
+    again = diagnose_again(case, store, now=at(410), occasion="after 2 minutes")
+    assert [d.occasion for d in again.diagnoses] == ["signal", "after 2 minutes"]
+    assert again.diagnoses[0] == case.diagnoses[0]
+    assert again.evidence[: len(case.evidence)] == case.evidence
+    assert len({e.id for e in again.evidence}) == len(again.evidence)
+    assert again.diagnoses[1].hypotheses[0].component == "checkout"
+    assert again.incident.window.end > case.incident.window.end
+    assert audit(again, store, READINGS) == ()
+
+
+class LateChanges:
+    """A store to which a change is posted after the first look."""
+
+    def __init__(self, store: Store, later: Store) -> None:
+        self.store, self.later = store, later
+        self.is_posted = False
+
+    def changes(self, query: ChangeQuery, cancel: Cancel | None = None) -> Answer:
+        return (self.later if self.is_posted else self.store).changes(query, cancel)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+
+def test_a_change_that_was_posted_late_is_blamed_the_second_time_and_that_is_said():
+    deployed = shop()
+    deployed.deploy("checkout", 237, "1.1.0")
+    with_change = deployed.store()
+    deployed.changes = []
+    sources = LateChanges(deployed.store(), with_change)
+    case = first_look(sources)  # type: ignore[arg-type]
+    assert case.diagnoses[0].release.status == "not-release-related"
+    sources.is_posted = True
+    again = diagnose_again(case, sources, now=at(300), occasion="late change")  # type: ignore[arg-type]
+    assert again.diagnoses[1].release.status == "caused"
+    assert "a release is blamed (checkout-1.1.0) now, not release related before" in again.diagnoses[1].changed
+
+
+def kept(home: Path, case: CaseFile) -> CaseFile:
+    with assembly.open_records(settings.load()) as records:
+        return records.case(case.incident.id)
+
+
+@pytest.fixture
+def open_case(home: Path) -> tuple[Store, CaseFile]:
+    store = shop().store()
+    case = first_look(store)
+    assembly.save_case(settings.load(), case)
+    return store, case
+
+
+def test_the_loop_diagnoses_what_is_due_and_keeps_it(home: Path, open_case: tuple[Store, CaseFile]):
+    store, case = open_case
+    chosen = settings.load()
+    assert assembly.diagnose_due(chosen, store, lambda _: None, at(NOTICED + 60)) == 0
+    assert assembly.diagnose_due(chosen, store, lambda _: None, at(NOTICED + 125)) == 1
+    again = kept(home, case)
+    assert [d.occasion for d in again.diagnoses] == ["signal", "after 2 minutes"]
+    assert (home / "cases" / case.incident.id / "ticket.md").exists()
+    assert assembly.diagnose_due(chosen, store, lambda _: None, at(NOTICED + 130)) == 0
+
+
+def test_the_loop_leaves_recordings_and_old_cases_alone(home: Path, open_case: tuple[Store, CaseFile]):
+    store, case = open_case
+    assert assembly.diagnose_due(settings.load(), store, lambda _: None, at(NOTICED) + timedelta(hours=2)) == 0
+    recorded = case.incident.model_copy(update={"is_recorded": True})
+    assembly.save_case(settings.load(), case.model_copy(update={"incident": recorded}))
+    assert assembly.diagnose_due(settings.load(), store, lambda _: None, at(NOTICED + 125)) == 0
