@@ -100,9 +100,39 @@ def test_each_case_has_a_number_of_its_own(recording: Path, home: Path, monkeypa
     assert {path.name for path in (home / "cases").iterdir()} == {"INC-2026-0001", "INC-2026-0002"}
 
 
+def test_a_case_is_diagnosed_again_on_request(
+    recording: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("--service", "checkout", "--at", AT_THE_END), ("--case", "INC-2026-0001")):
+        with typed(monkeypatch, "diagnose", "--from", str(recording), *words) as end:
+            pass
+        assert end.value.code == 0
+    case = CaseFile.model_validate_json((home / "cases" / "INC-2026-0001" / "case.json").read_text())
+    assert [each.occasion for each in case.diagnoses] == ["signal", "request"]
+    capsys.readouterr()
+    with typed(monkeypatch, "diagnose", "--case", "INC-2026-0001") as end:
+        pass
+    assert end.value.code == 2
+    assert "was diagnosed from a recording: name it again" in capsys.readouterr().err
+
+
+def test_records_that_cannot_be_read_are_told_and_the_diagnosis_is_still_printed(
+    recording: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "records.sqlite").write_bytes(b"this is no database" * 100)
+    with typed(monkeypatch, "diagnose", "--from", str(recording), "--service", "checkout", "--at", AT_THE_END) as end:
+        pass
+    shown = capsys.readouterr()
+    assert (end.value.code, "nothing wrong was found" in shown.out) == (0, True)
+    assert "records.sqlite" in shown.err
+    assert "the case is kept in its folder only" in shown.err
+    assert (home / "cases" / "INC-2026-0001" / "case.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("diagnose", "--case", "INC-2026-0042"), "there is no case INC-2026-0042"),
         (("diagnose", "--from", "gone", "--service", "a", "--at", "now"), "--from: gone is not there"),
         (("diagnose", "--store", "http://127.0.0.1:9", "--service", "a", "--at", "now"), "no watchkeeper answers at"),
         (("diagnose", "--store", "ftp://x", "--service", "a", "--at", "now"), "is no address of a server"),

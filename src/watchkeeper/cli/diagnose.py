@@ -65,6 +65,8 @@ def diagnose(
 
     chosen = settings.load(context.obj)
     known = None if case is None else assembly.case(chosen, case)
+    if known is not None and known.incident.is_recorded and recording is None:
+        raise typer.BadParameter(f"{case} was diagnosed from a recording: name it again", param_hint="--from")
     with assembly.open_sources(chosen, recording, store) as sources:
         if known is not None:
             found = assembly.diagnose_again(chosen, known, sources, say, why="request")

@@ -26,7 +26,9 @@ class AskOne(Protocol):
 
     def __call__(
         self, question: str, source: str, method: Callable[[Q, Cancel | None], Answer], query: Q, /
-    ) -> tuple[EvidenceId, pa.Table | None]: ...
+    ) -> tuple[EvidenceId, pa.Table | None]:
+        """The evidence's number, and the answer's rows; None where the source failed."""
+        ...
 
 
 @dataclass(frozen=True)
