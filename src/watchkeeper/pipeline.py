@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
+from watchkeeper.analysis.visit_findings import blamed
 from watchkeeper.diagnosis.again import differences
 from watchkeeper.diagnosis.conclude import cannot_tell, conclude, nothing_wrong
+from watchkeeper.diagnosis.inside_visits import LEAST, InsideVisits, conclude_visits
 from watchkeeper.diagnosis.measured import entries, measure
 from watchkeeper.diagnosis.measured_only import Measured, conclude_measured
 from watchkeeper.diagnosis.readings import READINGS as COMPUTED
@@ -27,11 +29,13 @@ from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.evidence.scope import READINGS as SCOPED
 from watchkeeper.evidence.scope import take_scope
 from watchkeeper.evidence.symptoms import all_silent_since, symptoms_of
+from watchkeeper.evidence.visits import READINGS as INSIDE
+from watchkeeper.evidence.visits import ask_visits
 from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.intake.incidents import open_incident
 from watchkeeper.telemetry.sources import Sources
 
-READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED}
+READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED, **INSIDE}
 """Every analysis whose rows a claim may cite."""
 
 Say = Callable[[str], None]
@@ -153,6 +157,9 @@ class Run:
         unknown = signal.kind == "question" and signal.service is not None and signal.service not in vitals.presence
         if not vitals.services and signal.kind != "question" and (found := self._from_metrics()) is not None:
             return found
+        told = signal.kind in ("alert", "complaints")
+        if told and (self.how.references or not look.symptoms) and (found := self._inside_visits(look)) is not None:
+            return found
         if look.symptoms and not unknown:
             return self._explain(look)
         because = _too_little(signal, vitals, ledger.gaps, self.how, self.writer)
@@ -176,6 +183,29 @@ class Run:
         seen = Measured(golden, trouble, evidence, span)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
         return conclude_measured(seen, recheck, self.ledger.gaps, self.now, self._cost())
+
+    def _inside_visits(self, look: "Look") -> Diagnosis | None:
+        """What changed inside requests since somebody says that something is wrong; None where nothing clear did."""
+        at, until = self.signal.at, max(look.window.end, self.signal.at + timedelta(seconds=1))
+        incident = Window(start=at, end=max(until, self.now))
+        asked = ask_visits(self.sources, self.ledger.ask, self.how.references, incident, at)
+        findings, blame = (
+            self.ledger.derive(question, name, asked.of, asked.parameters, incident)
+            for question, name in (
+                ("What changed inside requests?", "inside visits"),
+                ("Whom does that speak against?", "what speaks against whom"),
+            )
+        )
+        ranked = blamed(self.ledger.rows(findings))
+        if not ranked or ranked[0].score < LEAST:
+            return None
+        self.say("Asking again for everything that is claimed …")
+        seen = InsideVisits(self.ledger.rows(findings), ranked, asked.components, findings, blame, at, incident)
+        recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        found = conclude_visits(seen, recheck, self.ledger.gaps, self.now, self._cost())
+        measured = measure(self.sources, look.vitals, look.symptoms, None, self.ledger)
+        scope = found.scope.model_copy(update={"measured": measured})
+        return found.model_copy(update={"scope": scope, "cost": self._cost()})
 
     def _explain(self, look: "Look") -> Diagnosis:
         timing = timing_of(look.vitals, look.symptoms)

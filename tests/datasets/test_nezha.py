@@ -4,7 +4,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from tests.made_nezha import (
+
+from made_nezha import (
     CART,
     DAY,
     METRIC_HEAD,
@@ -20,7 +21,6 @@ from tests.made_nezha import (
     write_logs,
     write_spans,
 )
-
 from watchkeeper.datasets import nezha
 from watchkeeper.errors import DatasetRejected
 from watchkeeper.tables import TABLES

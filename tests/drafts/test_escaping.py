@@ -27,6 +27,7 @@ WORDS = (
     *("<script>", "://", "=1+1", "1. ", "```", "%%{init}%%", '"', "a", "7", " ", "é", "\u202e", "\x1b[31m", "\ue000"),
 )
 texts = st.one_of(st.text(), st.lists(st.sampled_from(PIECES + WORDS), max_size=12).map("".join))
+marked = st.lists(st.sampled_from((*PIECES, *WORDS, "[e1]", "`x`", "e1", "x")), max_size=12).map("".join)
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -56,9 +57,33 @@ def test_markdown_shows_what_the_text_said(text: str) -> None:
     assert seen == escaping.plain(text).replace(escaping.BREAK, "")
 
 
-@given(texts)
+@given(marked)
+def test_prose_of_anything_is_one_paragraph_of_text_and_marks(text: str) -> None:
+    assert kinds(escaping.prose(text)) <= {
+        *("paragraph_open", "inline", "text", "text_special", "code_inline", "paragraph_close"),
+    }
+    assert not re.search(r"://|@\w|(?i:www\.)", escaping.prose(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("failed [e12]; of `everything`.", "failed [`e12`]; of `everything`."),
+        ("[e1](x)", r"\[e1\](x)"),
+        ("[e1][x]", r"\[e1\]\[x\]"),
+        ("[e1]: x", r"\[e1\]: x"),
+        ("``x` `", r"\`\`x\` \`"),
+        ("`a|b`", r"\`a\|b\`"),
+        ("1. `x`", r"1\. `x`"),
+    ],
+)
+def test_prose_shows_only_marks_of_our_own_shape(text: str, shown: str) -> None:
+    assert escaping.prose(text) == shown
+
+
+@given(marked)
 def test_a_cell_of_a_table_stays_one_cell(text: str) -> None:
-    for cell in (escaping.markdown(text), escaping.code_span(text)):
+    for cell in (escaping.markdown(text), escaping.prose(text), escaping.code_span(text)):
         rows = [t for t in MARKDOWN.parse(f"| a | b |\n|---|---|\n| {cell} | x |\n") if t.type == "td_open"]
         assert len(rows) == 2
 

@@ -4,6 +4,7 @@ from drafts.drafted_cases import CATALOGUE, NOON, NOW, case_of
 from watchkeeper.drafts import arithmetic, filling
 from watchkeeper.drafts.facts import Fact, Facts
 from watchkeeper.drafts.filling import Filled, Use, bare_digits, fill
+from watchkeeper.drafts.formats import write
 
 CASE = case_of()
 ERRORS = ("case", "diagnoses", 0, "scope", "affected", 0, "errors")
@@ -37,7 +38,7 @@ def test_what_is_not_there_is_no_fact() -> None:
 def test_a_sum_knows_its_operands_and_is_written_out() -> None:
     fact = share(facts())
     assert fact.value == 12.0
-    assert fact.shown.markdown == "100 × 120 ÷ 1,000 = 12 %"
+    assert fact.shown.markdown == "100 × 120 ÷ 1,000 = 12%"
 
 
 def test_a_sum_without_one_of_its_operands_is_no_fact() -> None:
@@ -116,3 +117,19 @@ def test_times_differ_by_seconds_and_move_by_seconds() -> None:
 def test_a_sum_is_no_programme(expression: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         arithmetic.compute(expression, {"a": 1.0, "noon": NOON})
+
+
+def test_sums_of_times_take_whole_seconds_as_they_are_shown() -> None:
+    later = NOON.replace(minute=1, microsecond=900_000)
+    found = Facts(case_of(), CATALOGUE, later)
+    begin = found.at("moment", "case", "diagnoses", 0, "scope", "since")
+    fact = found.sum("duration", "lasted", "now - begin", now=found.at("moment", "now"), begin=begin)
+    assert fact is not None
+    assert fact.shown.markdown == "12:01:00 UTC − 12:00:00 UTC = 60 s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.5, "2.5 s"), (88.1, "88 s"), (150, "2.5 min"), (5000, "83 min"), (9000, "2.5 h")]
+)
+def test_durations_have_tenths_only_where_there_are_few_of_the_unit(seconds: float, text: str) -> None:
+    assert write(seconds, "duration").plain == text

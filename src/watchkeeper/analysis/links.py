@@ -71,7 +71,7 @@ def delays(links: Links, pasts: Sequence[NDArray[np.bool_]], now: NDArray[np.boo
     left = np.flatnonzero(found.variance > 0)
     out: list[Delay] = []
     while left.size:
-        best = max(_candidates(links, found, left), key=lambda d: d.score, default=None)
+        best = max(_candidates(links, found, left), key=lambda d: (d.score, d.z, d.inward, d.strata.size), default=None)
         if best is None or best.z < ROSE or best.weight < MATTERS:
             break
         out.append(best)

@@ -52,8 +52,12 @@ def visit_changes(inputs: Inputs, references: Sequence[Window], at: datetime, un
     """
     measures = _measures(inputs, references, at, until)
     splits = [_Split(tuple(references), at + timedelta(seconds=offset), until) for offset in ONSETS]
+    calls = measures.calls
     findings = [
-        _callees_first([f for find in measures.finders for f in find(split)], measures.calls) for split in splits
+        _callees_first(
+            [replace(f, began=split.onset) for find in measures.finders for f in find(split)], measures.calls
+        )
+        for split in splits
     ]
     says = np.array([sum(totals(parts_of(found)).values()) for found in findings], dtype=np.float64)
     says -= [0.0 if measures.has_past(split) else UNSURE for split in splits]
@@ -147,7 +151,7 @@ def _measures(inputs: Inputs, references: Sequence[Window], at: datetime, until:
 
 def _inside_traces(table: pa.Table, logs: pa.Table | None) -> _Measures:
     spans = read_spans(in_order(table))
-    visits, links, (own, names) = read_visits(table, logs), read_links(spans), own_durations(spans)
+    visits, links, (own, names) = read_visits(spans, logs), read_links(spans), own_durations(spans)
     patterns = patterns_of(visits)
     return _Measures(
         [
@@ -229,12 +233,13 @@ def _delays(links: Links, split: _Split, past_seconds: float = PAST_SECONDS) -> 
 
 
 def _own_times(own: Durations, names: list[tuple[str, str]], split: _Split) -> list[Finding]:
-    found = rises(own, len(names), *split.masks(own.start_us))
-    pairs = [pooled(found, np.array([number])) for number in range(len(names))]
-    scores: Floats = np.array([z**2 * weight for z, weight in pairs], dtype=np.float64)
+    found = rises(own, len(names), *split.masks(own.start_us), only_longer=True)
+    felt = np.flatnonzero(found.weight > 0)
+    pairs = [(int(number), *pooled(found, np.array([number]))) for number in felt]
     return [
-        _longer(names[number][0], "own time", "", names[number][1], int(number), found, float(scores[number]))
-        for number in np.flatnonzero(scores >= FAINT)
+        _longer(names[number][0], "own time", "", names[number][1], number, found, z**2 * weight)
+        for number, z, weight in pairs
+        if z**2 * weight >= FAINT
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,8 @@ FINDINGS = pa.schema(
         pa.field("of_before", pa.int64(), nullable=False),
         pa.field("of", pa.int64(), nullable=False),
         pa.field("score", pa.float64(), nullable=False),
+        # The supposed onset at which the change is clearest.
+        pa.field("began", pa.timestamp("us", tz="UTC")),
     ]
 )
 
@@ -57,6 +60,8 @@ class Finding:
     of: int
     score: float
     """About chi-squared, times how much it matters (0 to 1)."""
+    began: datetime | None = None
+    """The supposed onset at which the change is clearest."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -74,6 +79,8 @@ class Blamed:
     """Its part of all that speaks against anybody, from 0 to 1, sharpened; not a calibrated probability."""
     parts: dict[Signal, float]
     """The score by signal."""
+    began: datetime | None = None
+    """The supposed onset at which its weightiest finding is clearest."""
 
     @property
     def kind(self) -> FaultKind:
@@ -90,11 +97,13 @@ def blamed(findings: pa.Table) -> list[Blamed]:
     Of each signal the weightiest finding counts: how many events follow from one fault is chance. Signals add up,
     each on a scale that flattens out, so that none drowns the others.
     """
-    parts = parts_of(Finding(**row) for row in findings.select(FINDINGS.names).to_pylist())
+    found = [Finding(**row) for row in findings.select(FINDINGS.names).to_pylist()]
+    parts = parts_of(found)
+    clearest = {f.component: f for f in sorted(found, key=lambda f: (f.score, f.key))}
     scores = totals(parts)
     mass = sum(total**SHARPNESS for total in scores.values())
     ranked = sorted(scores, key=lambda c: (-scores[c], c))
-    return [Blamed(c, scores[c], scores[c] ** SHARPNESS / mass, parts[c]) for c in ranked]
+    return [Blamed(c, scores[c], scores[c] ** SHARPNESS / mass, parts[c], clearest[c].began) for c in ranked]
 
 
 def parts_of(findings: Iterable[Finding]) -> dict[str, dict[Signal, float]]:

@@ -138,7 +138,7 @@ def changes(visits: Visits, patterns: Patterns, pasts: Sequence[NDArray[np.bool_
     matters = np.abs(change_in_share(counts))
     for past in pasts:
         one = shares(visits, patterns, past, now)
-        trust = one.before_of / (one.before_of + DOUBT)
+        trust = one.before_of**2 / (one.before_of**2 + DOUBT**2)
         matters = np.minimum(matters, trust * np.abs(change_in_share(one)) + (1 - trust) * matters)
     warns = np.array([e.is_warning for e in visits.events], dtype=bool)[patterns.event]
     score = np.where(warns & (counts.before == 0) & (counts.now > 0), NEW_WARNING, 1.0) * matters

@@ -16,10 +16,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from watchkeeper.analysis.lognews import WARN
-from watchkeeper.analysis.spans import Ints, Spans, entry_of, read_spans
+from watchkeeper.analysis.spans import Ints, Spans, entry_of
 from watchkeeper.analysis.templates import Miner, outline
 
 _WHERE = ("code.function.name", "code.file.path", "code.filepath", "code.namespace", "code.function")
+
+DEEPEST = 256
+"""Spans above a span that are followed: broken data has spans that are their own ancestors."""
 
 EventKind = Literal["begin", "span", "call", "log", "end"]
 
@@ -55,17 +58,15 @@ class Visits:
     events: list[Event]
 
 
-def read_visits(spans: pa.Table, logs: pa.Table | None = None) -> Visits:
-    """Visits in the answers of a `SpanQuery` and of a `LogQuery`; rows that were told twice count once.
+def read_visits(spans: Spans, logs: pa.Table | None = None) -> Visits:
+    """Visits of spans (`in_order` makes the order of rows irrelevant), with lines from the answer of a `LogQuery`.
 
-    Visits that have lost their entry span are left out, and lines that belong to no visit. The order of rows does not
-    matter.
+    Visits that have lost their entry span are left out, and lines that belong to no visit. Lines told twice count once.
     """
-    read = read_spans(in_order(spans))
-    entry = entry_of(read)
-    has_parent = read.table["parent_span_id"].is_valid().to_numpy()
-    whole = read.is_entry & (np.isin(read.kind, ("server", "consumer")) | ~has_parent)
-    return _assembled(read, entry, whole, None if logs is None else _lines(logs, read))
+    entry = entry_of(spans)
+    has_parent = spans.table["parent_span_id"].is_valid().to_numpy()
+    whole = spans.is_entry & (np.isin(spans.kind, ("server", "consumer")) | ~has_parent)
+    return _assembled(spans, entry, whole, None if logs is None else _lines(logs, spans))
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,9 @@ def _span_events(spans: Spans) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
 def _depth(spans: Spans) -> Ints:
     depth = np.zeros(spans.parent.size, dtype=np.int64)
     up = spans.parent.copy()
-    while (up >= 0).any():
+    for _ in range(DEEPEST):
+        if not (up >= 0).any():
+            break
         depth += up >= 0
         up = np.where(up >= 0, spans.parent[up], -1)
     return depth

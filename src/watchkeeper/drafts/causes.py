@@ -1,10 +1,13 @@
 """What is said of causes: each hypothesis with its claims, the changes, the evidence behind them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 
-from watchkeeper.domain import CaseFile, Change, Claim, Diagnosis, Hypothesis
+from watchkeeper.domain import CaseFile, Change, Claim, Diagnosis, Hypothesis, Window
 from watchkeeper.drafts.facts import Fact, Facts, Path
+from watchkeeper.drafts.formats import Style
 
 CLAIMS = 8
 """How many claims for one cause are shown; the case holds all."""
@@ -54,7 +57,7 @@ class ToldCause:
 
 @dataclass(frozen=True)
 class ToldEvidence:
-    """One question that was asked, so that it can be asked again."""
+    """One question that was asked; how to ask it again stands on the case's evidence page."""
 
     id: Fact | None
     question: Fact | None
@@ -63,10 +66,8 @@ class ToldEvidence:
     rows: Fact | None
     start: Fact | None
     end: Fact | None
-    query: Fact | None
     failure: Fact | None
     link: Fact | None
-    is_cited: bool
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,9 @@ def change_at(facts: Facts, change: Change | None, path: Path) -> ToldChange | N
 
 
 def evidence_of(facts: Facts, case: CaseFile, number: int) -> tuple[ToldEvidence, ...]:
-    """All evidence of the case; what the diagnosis cites is marked."""
-    cited = _with_sources(case, set(_cited(case, number)))
-    return tuple(_evidence(facts, case, place, cited) for place in range(len(case.evidence)))
+    """The evidence that the texts about this diagnosis cite."""
+    cited = set(_cited(case, number))
+    return tuple(_evidence(facts, case, place) for place, item in enumerate(case.evidence) if item.id in cited)
 
 
 def _something_else(facts: Facts, causes: tuple[ToldCause, ...]) -> Fact | None:
@@ -167,6 +168,11 @@ def _cause(facts: Facts, hypothesis: Hypothesis, path: Path) -> ToldCause:
     )
 
 
+def _ending(window: Window) -> Style:
+    """How the end of a window is written after its begin: the date once, where it is the same."""
+    return "clock" if window.start.astimezone(UTC).date() == window.end.astimezone(UTC).date() else "moment"
+
+
 def _claims(facts: Facts, claims: tuple[Claim, ...], path: Path) -> Iterator[ToldClaim]:
     for place, claim in enumerate(claims[:CLAIMS]):
         yield ToldClaim(
@@ -183,21 +189,12 @@ def _cited(case: CaseFile, number: int) -> Iterator[str | None]:
     scope = diagnosis.scope
     yield from (row.evidence for row in scope.affected)
     yield from (row.evidence for row in scope.portions)
-    yield from (row.evidence for row in scope.measured)
     yield scope.users.evidence if scope.users else None
     yield diagnosis.reproduction.evidence if diagnosis.reproduction else None
+    yield from re.findall(r"\[(e\d+)\]", case.assignment.reason if case.assignment else "")
 
 
-def _with_sources(case: CaseFile, cited: set[str | None]) -> set[str | None]:
-    """What is cited, and what that was computed from: a number is followed down to a question to a source."""
-    # Evidence is computed from evidence before it.
-    for item in reversed(case.evidence):
-        if item.id in cited and item.reading is not None:
-            cited = cited | {*item.reading.of}
-    return cited
-
-
-def _evidence(facts: Facts, case: CaseFile, place: int, cited: set[str | None]) -> ToldEvidence:
+def _evidence(facts: Facts, case: CaseFile, place: int) -> ToldEvidence:
     item, path = case.evidence[place], ("case", "evidence", place)
     return ToldEvidence(
         id=facts.at("name", *path, "id"),
@@ -206,9 +203,7 @@ def _evidence(facts: Facts, case: CaseFile, place: int, cited: set[str | None]) 
         status=item.status,
         rows=facts.at("count", *path, "rows", "total"),
         start=facts.at("moment", *path, "window", "start"),
-        end=facts.at("moment", *path, "window", "end"),
-        query=facts.at("query", *path, "query"),
+        end=facts.at(_ending(item.window), *path, "window", "end"),
         failure=facts.at("sentence", *path, "failure"),
         link=facts.at("address", *path, "link"),
-        is_cited=item.id in cited,
     )

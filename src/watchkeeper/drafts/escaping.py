@@ -11,6 +11,8 @@ BREAK = "\u200b"
 """A zero-width space: between `@` and a name, or inside `://`, it keeps text from becoming a mention or a link."""
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~!$^]")
+_MARK = re.compile(r"\[(e\d{1,9})\](?![\[(:])|(?<!`)`((?!www\.)[A-Za-z0-9_][A-Za-z0-9_./ -]{0,79})`(?!`)")
+"""What our own texts mark: evidence, `[e12]`, and short plain names in backticks."""
 _BLOCK_START = re.compile(r"^(?:([-+=:])|(\d{1,9})([.)]))")
 _JIRA = re.compile(r"[{}\[\]!*_\-+^~|]")
 _JIRA_START = re.compile(r"^(h[1-6]|bq)(?=\.)|^(?=#)|(?<=\?)(?=\?)", re.IGNORECASE)
@@ -33,8 +35,20 @@ def plain_block(text: str, limit: int = 4 * LONGEST) -> str:
 
 def markdown(text: str, limit: int = LONGEST) -> str:
     """One line of Markdown that shows the text: no image, link, HTML, mention, table cell or block comes of it."""
-    line = _unlinked(_MARKDOWN.sub(r"\\\g<0>", plain(text, limit)))
-    return _BLOCK_START.sub(r"\2\\\1\3", line).replace("&", "&amp;")
+    return _inline(plain(text, limit), is_start=True)
+
+
+def prose(text: str, limit: int = LONGEST) -> str:
+    """The same, with what our own sentences mark shown as it was meant: `[e12]`, and plain names in backticks.
+
+    Neither can be made into a link: what would turn `[e12]` into one is escaped with it.
+    """
+    line, shown, at = plain(text, limit), "", 0
+    for mark in _MARK.finditer(line):
+        shown += _inline(line[at : mark.start()], is_start=at == 0)
+        shown += f"[`{mark[1]}`]" if mark[1] else f"`{mark[2]}`"
+        at = mark.end()
+    return shown + _inline(line[at:], is_start=at == 0)
 
 
 def code_span(text: str, limit: int = LONGEST) -> str:
@@ -91,6 +105,12 @@ def mermaid_label(text: str, limit: int = 120) -> str:
     """A label of a Mermaid diagram: what could end it or begin a directive is written as an entity."""
     line = plain(text, limit)
     return "".join(c if c.isalnum() or c in " _-./,…" or ord(c) > 127 else f"#{ord(c)};" for c in line)
+
+
+def _inline(line: str, is_start: bool) -> str:
+    """A stretch of one line without markup; only at the line's start could it begin a block."""
+    line = _unlinked(_MARKDOWN.sub(r"\\\g<0>", line))
+    return (_BLOCK_START.sub(r"\2\\\1\3", line) if is_start else line).replace("&", "&amp;")
 
 
 def _visible(character: str) -> str:

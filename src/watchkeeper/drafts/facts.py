@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.domain import CaseFile, EvidenceId, Scalar
 from watchkeeper.drafts import arithmetic
-from watchkeeper.drafts.formats import NUMBERS, TIMES, Style, Written, precise, write
+from watchkeeper.drafts.formats import NUMBERS, TIMES, Style, Written, in_sum, write
+from watchkeeper.drafts.people import services_in
 from watchkeeper.drafts.policy import Policy
 
 Path = tuple[str | int, ...]
@@ -34,6 +35,8 @@ class Fact:
     withheld: tuple[str, ...] = ()
     with_sum: bool = False
     """Whether the sum is written out before the result."""
+    keeps_case: bool = False
+    """Whether it begins with a name, which no sentence capitalises."""
 
     @cached_property
     def _written(self) -> Written:
@@ -57,12 +60,9 @@ class Fact:
     @property
     def sum(self) -> str:
         """The sum with the numbers in place, without its result."""
-        return arithmetic.show(self.expression, {name: fact.operand for name, fact in self.operands.items()})
-
-    @property
-    def operand(self) -> str:
-        """As it stands inside a sum."""
-        return precise(self.value) if isinstance(self.value, datetime) else self.plain
+        days = {fact.value.date() for fact in self.operands.values() if isinstance(fact.value, datetime)}
+        texts = {k: in_sum(f.value, f.style, f.unit, is_one_day=len(days) == 1) for k, f in self.operands.items()}
+        return arithmetic.show(self.expression, texts)
 
     @property
     def shown(self) -> "Fact":
@@ -94,6 +94,7 @@ class Facts(Mapping[str, Fact]):
     ) -> None:
         self._roots = {"case": case, "catalogue": catalogue, "policy": policy or Policy(), "now": now}
         self._withheld = tuple(withheld)
+        self._services = services_in(case) | {*catalogue.services}
         self._known: dict[str, Fact] = {}
 
     def __getitem__(self, name: str) -> Fact:
@@ -111,7 +112,16 @@ class Facts(Mapping[str, Fact]):
         if value is None or value == "":
             return None
         name = dotted(path)
-        fact = Fact(name, value, style, unit, path=path, evidence=evidence, withheld=self._withheld)
+        fact = Fact(
+            name,
+            value,
+            style,
+            unit,
+            path=path,
+            evidence=evidence,
+            withheld=self._withheld,
+            keeps_case=style == "sentence" and str(value).split(" ")[0].strip(":,;") in self._services,
+        )
         self._known[name] = fact
         return fact
 
@@ -186,5 +196,9 @@ def _inside(value: object, step: str | int) -> object:
 
 
 def _summed(expression: str, operands: Mapping[str, Fact]) -> float | datetime:
-    values = {k: f.value if isinstance(f.value, datetime) else float(f.value or 0.0) for k, f in operands.items()}
-    return arithmetic.compute(expression, values)
+    return arithmetic.compute(expression, {name: _operand(fact.value) for name, fact in operands.items()})
+
+
+def _operand(value: Scalar) -> float | datetime:
+    """The value as sums take it: times in whole seconds, as they are shown, so that a reader's sum comes out too."""
+    return value.replace(microsecond=0) if isinstance(value, datetime) else float(value or 0.0)

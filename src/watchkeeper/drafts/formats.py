@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 from watchkeeper.domain import Scalar
@@ -45,13 +45,6 @@ class Written:
     plain: str
 
 
-def precise(time: datetime) -> str:
-    """A time inside a sum, where tenths of a second decide whether the sum comes out."""
-    rounded = time.astimezone(UTC) + timedelta(milliseconds=50)
-    tenths = rounded.microsecond // 100_000
-    return f"{rounded:%Y-%m-%d %H:%M:%S}{f'.{tenths}' if tenths else ''} UTC"
-
-
 def write(value: Scalar, style: Style, unit: str = "", withheld: Sequence[str] = ()) -> Written:
     """The value in that style; `withheld` are names of people that free text must not show."""
     if isinstance(value, datetime):
@@ -74,7 +67,16 @@ def _text(text: str, style: Style, withheld: Sequence[str]) -> Written:
         return Written(escaping.address(text), escaping.plain(text))
     if style in ("query", "command"):
         return Written(escaping.code_block(text, "sh" if style == "command" else ""), escaping.plain_block(text))
-    return Written(escaping.markdown(text), escaping.plain(text))
+    return Written(escaping.prose(text), escaping.plain(text))
+
+
+def in_sum(value: Scalar, style: Style, unit: str = "", *, is_one_day: bool = False) -> str:
+    """The value as it stands inside a sum: durations in seconds, times without a date that all of them share."""
+    if isinstance(value, datetime):
+        return write(value, "clock" if is_one_day else "moment").plain
+    if style == "duration":
+        return f"{_rounded(float(value or 0.0))} s"
+    return write(value, style, unit).plain
 
 
 def _rounded(value: float) -> str:
@@ -92,18 +94,17 @@ def _milliseconds(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if abs(seconds) < 120:
-        return f"{_rounded(round(seconds, 1))} s"
-    if abs(seconds) < 7200:
-        return f"{_rounded(round(seconds / 60, 1))} min"
-    return f"{_rounded(round(seconds / 3600, 1))} h"
+    """Tenths only where there are few of the unit: nobody acts on half a second of a minute."""
+    size, unit = (1, "s") if abs(seconds) < 120 else (60, "min") if abs(seconds) < 7200 else (3600, "h")
+    count = seconds / size
+    return f"{_rounded(round(count, 1 if abs(count) < 10 else None))} {unit}"
 
 
 _FIGURES: dict[str, Callable[[float], str]] = {
     "count": lambda v: f"{v:,.0f}",
     "number": _rounded,
-    "percent": lambda v: f"{_rounded(round(v, 1) if abs(v) >= 1 else v)} %",
-    "share": lambda v: f"{100 * v:.0f} %",
+    "percent": lambda v: f"{_rounded(round(v, 1) if abs(v) >= 1 else v)}%",
+    "share": lambda v: f"{100 * v:.0f}%",
     "milliseconds": _milliseconds,
     "duration": _duration,
     "minutes": lambda v: f"{_rounded(v)} min",

@@ -1,10 +1,10 @@
 """Who felt it, counted: requests where users come in, services and portions that carry the trouble, users, money."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from watchkeeper.domain import Affected, CaseFile
+from watchkeeper.domain import Affected, CaseFile, Portion
 from watchkeeper.drafts.facts import Fact, Facts
 
 PORTIONS = 6
@@ -27,6 +27,8 @@ class Row:
     usual_p95: Fact | None
     times: Fact | None
     evidence: Fact | None
+    is_slower: bool
+    """Whether users would notice."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def impact_of(facts: Facts, case: CaseFile, number: int) -> Impact:
         is_entry=at is not None and scope.affected[at].service in _entry_names(case, number),
         effect=effect_of(case, number),
         rows=rows,
-        portions=tuple(_portion(facts, case, number, place) for place in range(min(PORTIONS, len(scope.portions)))),
+        portions=tuple(_portion(facts, case, number, place) for place in _told_portions(scope.portions)),
         users=_users(facts, case, number),
         lost=_lost(facts, case, at, number, entry),
     )
@@ -117,8 +119,11 @@ def effect_of(case: CaseFile, number: int) -> Effect | None:
         return None
     if row.errors >= FAILING_SHARE * row.requests:
         return "failing"
-    slower = row.p95_ms is not None and row.usual_p95_ms is not None and row.p95_ms >= SLOWER * row.usual_p95_ms
-    return "slow" if slower else None
+    return "slow" if _is_slower(row) else None
+
+
+def _is_slower(row: Affected) -> bool:
+    return row.p95_ms is not None and row.usual_p95_ms is not None and row.p95_ms >= SLOWER * row.usual_p95_ms
 
 
 def _entry_names(case: CaseFile, number: int) -> set[str]:
@@ -163,7 +168,13 @@ def _row(facts: Facts, case: CaseFile, number: int, place: int) -> Row:
         usual_p95=usual,
         times=facts.sum("number", f"{name}.times", "p95 / usual", p95=p95, usual=usual),
         evidence=facts.at("name", *path, "evidence"),
+        is_slower=_is_slower(case.diagnoses[number].scope.affected[place]),
     )
+
+
+def _told_portions(portions: Sequence[Portion]) -> list[int]:
+    """Which are told: all requests of a service are in the other table already."""
+    return [place for place, portion in enumerate(portions) if portion.attribute != "service.name"][:PORTIONS]
 
 
 def _portion(facts: Facts, case: CaseFile, number: int, place: int) -> ToldPortion:

@@ -1,4 +1,4 @@
-"""Whose names a case holds: texts for many readers leave them out, for they ask what happened, not who did it."""
+"""Whose names a case holds: people, whom texts for many readers leave out, and services, which keep their case."""
 
 from collections.abc import Iterator
 from typing import get_args
@@ -28,8 +28,14 @@ def _deciders(case: CaseFile) -> Iterator[str | None]:
     yield from (draft.approved_by for draft in case.drafts)
 
 
+def services_in(case: CaseFile) -> set[str]:
+    """Names of services and other components that the case speaks of."""
+    hypotheses = [hypothesis for diagnosis in case.diagnoses for hypothesis in diagnosis.hypotheses]
+    affected = [row for diagnosis in case.diagnoses for row in diagnosis.scope.affected]
+    found = {h.component for h in hypotheses} | {h.dependency for h in hypotheses} | {row.service for row in affected}
+    return {name for name in (*found, *(signal.service for signal in case.incident.signals)) if name}
+
+
 def _no_people(case: CaseFile) -> set[str]:
     """Words that such a field may hold and that texts need: services, and what pipelines call themselves."""
-    hypotheses = [hypothesis for diagnosis in case.diagnoses for hypothesis in diagnosis.hypotheses]
-    services = {h.component for h in hypotheses} | {s.service or "" for s in case.incident.signals}
-    return services | {*get_args(ChangeKind), "ci", "pipeline", "system", "the"}
+    return services_in(case) | {*get_args(ChangeKind), "ci", "pipeline", "system", "the"}

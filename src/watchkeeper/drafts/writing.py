@@ -68,7 +68,7 @@ def name_of(draft: Draft) -> str:
 
 
 def _internal(kind: DraftKind, template: str, story: Story, facts: Facts) -> Composed:
-    told: dict[str, object] = {**story.told(), "has_cited": any(item.is_cited for item in story.evidence)}
+    told = story.told()
     title, plain = fill("title", told), fill("title", told, "plain")
     body = fill(template, {**told, "title": title})
     draft = Draft(kind=kind, title=plain.text, text=f"{body.text.strip()}\n", facts=fields_of(story))

@@ -8,11 +8,11 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from watchkeeper.analysis.visit_changes import ONSETS, PAST_SECONDS, Inputs, visit_changes
-from watchkeeper.analysis.visit_findings import FINDINGS, Blamed, blamed
+from watchkeeper.analysis.visit_findings import FINDINGS, blamed
 from watchkeeper.analysis.visit_metrics import PAST, STEP_SECONDS
 from watchkeeper.domain import EvidenceId, Reading, Window
-from watchkeeper.evidence.answers import Answers, parameters_of, window_text
-from watchkeeper.evidence.readings import key_of
+from watchkeeper.evidence.answers import Answers, Readings, parameters_of, window_text
+from watchkeeper.evidence.readings import key_of, table_of_rows
 from watchkeeper.telemetry.sources import Answer, Cancel, LogQuery, MetricBucketQuery, Query, Sources, SpanQuery
 
 ROWS = 200_000
@@ -32,21 +32,19 @@ class AskOne(Protocol):
 
 
 @dataclass(frozen=True)
-class VisitsSeen:
-    """What changed inside visits, and which evidence that was computed from."""
+class VisitsAsked:
+    """What was asked about visits, to be read by `READINGS`."""
 
-    rows: pa.Table
-    """As `visit_rows` makes them anew from the same answers."""
-    blamed: list[Blamed]
-    """Components by what speaks against them, the most first; empty where nothing changed."""
     of: tuple[EvidenceId, ...]
     parameters: dict[str, object]
-    """What `visit_rows` needs to be told."""
+    """What the readings need to be told."""
+    components: frozenset[str]
+    """All that reported anything around it."""
 
 
-def take_visits(
+def ask_visits(
     sources: Sources, ask: AskOne, references: Sequence[Window], incident: Window, at: datetime
-) -> VisitsSeen:
+) -> VisitsAsked:
     """Ask for what happened in visits from some minutes before `at`, when it was noticed, to the incident's end.
 
     `references` are stretches that are known to be good; without any, the minutes before are all there is to compare
@@ -74,8 +72,9 @@ def take_visits(
         "until": incident.end.isoformat(),
         "references": [window_text(window) for window in references],
     }
-    rows = _rows((table for _, table in asked if table is not None), references, at, incident.end)
-    return VisitsSeen(rows, blamed(rows), tuple(number for number, _ in asked), parameters)
+    tables = [table for _, table in asked if table is not None]
+    components = frozenset(name for table in tables for name in table["service_name"].unique().to_pylist() if name)
+    return VisitsAsked(tuple(number for number, _ in asked), parameters, components)
 
 
 def _spans(window: Window) -> SpanQuery:
@@ -84,12 +83,30 @@ def _spans(window: Window) -> SpanQuery:
 
 def visit_rows(answers: Answers, reading: Reading) -> pa.Table:
     """What changed inside visits, the weightiest first; `change` is a short name of operation, event and order."""
+    return answers.once(("visits", *reading.of, reading.parameters), lambda: _read(answers, reading))
+
+
+def _read(answers: Answers, reading: Reading) -> pa.Table:
     given = parameters_of(reading)
     at, until = (datetime.fromisoformat(str(given[name])) for name in ("at", "until"))
     listed: list[list[str]] = given["references"]  # type: ignore[assignment]
     references = [Window(start=datetime.fromisoformat(a), end=datetime.fromisoformat(b)) for a, b in listed]
     tables = (answers.answer(number) for number in reading.of)
     return _rows((table for table in tables if table is not None), references, at, until)
+
+
+def visit_blame(answers: Answers, reading: Reading) -> pa.Table:
+    """How much speaks against each component, the most first, and from when on that is clearest."""
+    found = blamed(visit_rows(answers, reading))
+    give = float(ONSETS[1] - ONSETS[0])
+    columns = ("component", "kind", "share", "score", "began", "give_seconds")
+    return table_of_rows(columns, ((b.component, b.kind, b.share, b.score, b.began, give) for b in found))
+
+
+READINGS: Readings = {"inside visits": visit_rows, "what speaks against whom": visit_blame}
+"""By the name that evidence carries."""
+STEP_OF_ONSETS = timedelta(seconds=ONSETS[1] - ONSETS[0])
+"""How closely the onset of a change is known."""
 
 
 def _rows(tables: Iterable[pa.Table], references: Sequence[Window], at: datetime, until: datetime) -> pa.Table:

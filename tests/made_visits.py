@@ -36,7 +36,7 @@ def line(time: datetime, trace: str, id_: str, service: str, body: str, severity
 def order(
     time: datetime, trace: str, *, gap_ms: float = 1.0, own_ms: float = 5.0, steps: Sequence[str] = ()
 ) -> list[Row]:
-    """`web` answers by calling `cart`, which looks something up, and `mail`; `steps` are what `cart` still does then."""
+    """`web` answers by calling `cart`, which looks something up and then takes its `steps`, and `mail`."""
 
     def at(ms: float) -> datetime:
         return time + timedelta(milliseconds=ms)

@@ -1,0 +1,139 @@
+"""The conclusion from what changed inside visits: what requests do, wait for, and use that they did not before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from watchkeeper.analysis.visit_findings import SHARPNESS, Blamed
+from watchkeeper.diagnosis.ranked import Candidate, Telling, conclude_ranked
+from watchkeeper.diagnosis.statements import quoted
+from watchkeeper.domain import Cost, Diagnosis, EvidenceId, FaultKind, ReleaseVerdict, Scope, Window
+from watchkeeper.evidence.claims import Ground, Statement
+from watchkeeper.evidence.prose import number_of
+from watchkeeper.evidence.recheck import Recheck
+from watchkeeper.evidence.selectors import select
+from watchkeeper.evidence.visits import STEP_OF_ONSETS
+
+LEAST = 4.0
+"""The score (about chi-squared with one degree of freedom) below which nothing is said to have changed; as much always
+speaks for a component of which nothing was measured."""
+TOLD, FINDINGS_TOLD = 10, 4
+"""Components, and findings of each, that are told."""
+CHANGED: dict[FaultKind, str] = {
+    "errors": "what its requests do changed most in",
+    "latency": "requests lose their time in",
+    "cpu": "the processor is busiest in",
+}
+
+
+@dataclass(frozen=True)
+class InsideVisits:
+    """What changed, who is blamed for it, and the evidence that holds the rows of both."""
+
+    rows: pa.Table
+    ranked: Sequence[Blamed]
+    """Components by what speaks against them, the most first; at least one."""
+    components: frozenset[str]
+    findings: EvidenceId
+    """Which evidence holds the rows."""
+    blamed: EvidenceId
+    """Which evidence holds the ranking."""
+    at: datetime
+    """When it was noticed."""
+    window: Window
+
+
+def conclude_visits(
+    seen: InsideVisits, recheck: Recheck, gaps: tuple[str, ...], now: datetime, cost: Cost
+) -> Diagnosis:
+    """Rank the components by what changed in their visits; inconclusive where none is clearly first."""
+    first = _first_change(seen)
+    ground = Ground(
+        recheck=recheck,
+        usual=seen.window,
+        latest_onset=first + 2 * STEP_OF_ONSETS,
+        names=frozenset(each.component for each in seen.ranked),
+        components=seen.components,
+    )
+    top = number_of(seen.blamed, select("first", "began"), "clock")
+    telling = Telling(
+        what=f"Requests behave otherwise than they did, most clearly from {top} on",
+        plain_what="Requests behave otherwise than they did",
+        why=lambda each: f"{CHANGED.get(each.kind, 'it changed most in')} {quoted(each.component)}",
+        release=ReleaseVerdict(status="undetermined", reason="no onset is known well enough to test a change against"),
+        scope=Scope(since=first, onset_uncertainty_seconds=STEP_OF_ONSETS.total_seconds()),
+        settled_by=lambda each: f"One trace through {each.component} from before, beside one from now.",
+    )
+    mass = sum(each.score**SHARPNESS for each in seen.ranked) + LEAST**SHARPNESS
+    candidates = [_candidate(seen, each, each.score**SHARPNESS / mass, ground) for each in seen.ranked[:TOLD]]
+    return conclude_ranked(candidates, telling, ground, gaps=gaps, at=now, cost=cost)
+
+
+def _first_change(seen: InsideVisits) -> datetime:
+    """When the first of those with half as much against them as the first began to change."""
+    least = seen.ranked[0].score / 2
+    began = [each.began for each in seen.ranked if each.score >= least and each.began is not None]
+    return min(began, default=seen.at)
+
+
+def _candidate(seen: InsideVisits, blamed: Blamed, probability: float, ground: Ground) -> Candidate:
+    statements = (*_findings(seen, blamed.component), _share(seen, blamed), _timing(seen, blamed, ground))
+    return Candidate(blamed.component, blamed.kind, probability, statements, blamed.began)
+
+
+def _findings(seen: InsideVisits, component: str) -> tuple[Statement, ...]:
+    rows = seen.rows.to_pylist()
+    own = [row for row in rows if row["component"] == component][:FINDINGS_TOLD]
+    return tuple(s for row in own if (s := _finding(seen, row)) is not None)
+
+
+def _finding(seen: InsideVisits, row: dict[str, object]) -> Statement | None:
+    """That a figure lies on the far side of the middle between what it was and what it is."""
+    held = {name: str(row[name]) for name in ("component", "signal", "change")}
+    now, before = row["value"], row["value_before"]
+    if not isinstance(now, float) or not isinstance(before, float) or now == before:
+        return None
+    unit = {"share": "%0", "ms": "ms"}.get(str(row["unit"]), "")
+    figures = [number_of(seen.findings, select("first", name, **held), unit) for name in ("value", "value_before")]
+    text = _words(seen, row, held).format(now=figures[0], before=figures[1])
+    selector = select("first", "value", **held)
+    middle = float(f"{(now + before) / 2:.4g}")
+    return Statement(text, seen.findings, selector, ">" if now > before else "<", middle, held["component"])
+
+
+def _words(seen: InsideVisits, row: dict[str, object], held: dict[str, str]) -> str:
+    """The sentence of a finding, with `{now}` and `{before}` to be put in; names in it are placeholders too."""
+
+    def name(column: str) -> str:
+        placeholder = number_of(seen.findings, select("first", column, **held), "text")
+        return placeholder.replace("{", "{{").replace("}", "}}")
+
+    where = f" of {name('operation')}" if row["operation"] else ""
+    if held["signal"] == "behaviour":
+        after = f" right after “{name('after')}”" if row["after"] else ""
+        return f"“{name('event')}” comes{after} in {{now}} of the visits{where}, before in {{before}}"
+    if held["signal"] == "cpu":
+        return f"{name('event')} is at {{now}}, before at {{before}}"
+    what = "on the way" if held["signal"] == "delay" else "in itself"
+    return f"“{name('event')}”{where} takes {{now}} {what}, before {{before}}"
+
+
+def _share(seen: InsideVisits, blamed: Blamed) -> Statement:
+    selector = select("first", "share", component=blamed.component)
+    percent = number_of(seen.blamed, selector, "%0")
+    text = f"{percent} of all that changed in visits speaks against {quoted(blamed.component)}"
+    return Statement(text, seen.blamed, selector, "≥", float(f"{blamed.share / 2:.4g}"), blamed.component)
+
+
+def _timing(seen: InsideVisits, blamed: Blamed, ground: Ground) -> Statement:
+    selector = select("first", "began", component=blamed.component)
+    at, give = (number_of(seen.blamed, s, u) for s, u in ((selector, "clock"), (select("first", "give_seconds"), "s")))
+    name = quoted(blamed.component)
+    if blamed.began is not None and blamed.began > ground.latest_onset:
+        text = f"what changed in {name} is clearest only from {at} on, ± {give}: others changed before"
+        return Statement(text, seen.blamed, selector, "after", ground.latest_onset, blamed.component, "timing")
+    text = f"what changed in {name} is clearest from {at} on, ± {give}: no other changed before it"
+    limit = ground.latest_onset + timedelta(seconds=1)
+    return Statement(text, seen.blamed, selector, "before", limit, blamed.component, "timing")

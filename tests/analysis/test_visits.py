@@ -1,0 +1,256 @@
+import random
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from made_visits import NOON, QUIET, UNTIL, Row, lines_of, logs_table, order, span, spans_table, world
+from watchkeeper.analysis.spans import read_spans
+from watchkeeper.analysis.templates import masked, outline
+from watchkeeper.analysis.visit_changes import Inputs, visit_changes
+from watchkeeper.analysis.visit_findings import FINDINGS, Blamed, blamed
+from watchkeeper.analysis.visit_patterns import Shares, changes, likelihood_ratio, patterns_of, shares
+from watchkeeper.analysis.visits import Visits, in_order, read_visits
+from watchkeeper.tables import table_of
+
+
+def visits_of(spans: list[Row], logs: list[Row] | None = None) -> Visits:
+    return read_visits(read_spans(in_order(spans_table(spans))), None if logs is None else logs_table(logs))
+
+
+def said(spans: list[Row], logs: list[Row] | None = None) -> list[list[str]]:
+    """What happened in each visit, in order of the visits' times."""
+    visits = visits_of(spans, logs)
+    events = [
+        [f"{visits.events[e].kind} {visits.events[e].text}".strip() for e in visits.event[visits.visit == number]]
+        for number in range(visits.start_us.size)
+    ]
+    return [events[i] for i in np.argsort(visits.start_us, kind="stable")]
+
+
+def found(rows: list[Row], logs: list[Row] | None = None, at: datetime = NOON, **more: pa.Table) -> pa.Table:
+    inputs = Inputs(spans_table(rows), None if logs is None else logs_table(logs), **more)
+    return visit_changes(inputs, [QUIET], at, UNTIL)
+
+
+def usual(time: datetime, trace: str) -> list[Row]:
+    return order(time, trace, steps=("reserve", "save"))
+
+
+def early_return(time: datetime, trace: str) -> list[Row]:
+    return order(time, trace, steps=("reserve",))
+
+
+def test_a_visit_is_what_a_service_does_while_it_answers():
+    assert said(order(NOON, "t", steps=("save",))) == [
+        ["begin", "call call cart → cart GET /cart", "call call mail → mail POST /mail", "end"],
+        ["begin", "span look up", "span save", "end"],
+        ["begin", "end"],
+    ]
+
+
+def test_lines_stand_where_they_were_written():
+    visits = said(order(NOON, "t", steps=("save",)), lines_of(NOON, "t", ["found 3 items"]))
+    assert visits[1] == ["begin", "span look up", "log found <n> items", "span save", "end"]
+
+
+def test_lines_of_one_place_in_the_code_are_one_event_whatever_they_say():
+    logs = lines_of(NOON, "t", ["bought apples and pears", "bought"])
+    for row in logs:
+        row["attributes"] = [("code.function.name", "Cart"), ("code.line.number", "7")]
+    visits = said(order(NOON, "t"), logs)
+    assert visits[1] == ["begin", "span look up", *["log bought (Cart:7)"] * 2, "end"]
+
+
+def test_printed_objects_and_lists_are_one_word_however_much_they_hold():
+    short, long = "kept: Order(id=7, lines=[a]) of [x]", "kept: Order(id=8, lines=[a, b, Line(n=1)]) of [x]"
+    assert outline(short) == outline(long) == "kept: Order<object> of [x]"
+    assert outline("ids <3, 4> 5, 6, 7") == outline("ids <3, 4> 5, 6")
+
+
+def test_a_number_within_a_word_stays_part_of_the_word():
+    assert masked("train D1345 has 2 seats") == "train D1345 has <n> seats"
+
+
+def test_a_span_without_its_parent_is_no_visit():
+    assert said([span(NOON, "t", "x", "gone", "cart", "look up", 4)]) == []
+
+
+def test_spans_that_are_their_own_ancestors_do_no_harm():
+    circle = [span(NOON, "t", a, b, "cart", "look up", 4) for a, b in (("x", "y"), ("y", "x"), ("z", "z"))]
+    rows = world(usual, early_return)
+    assert blamed(found(rows + circle)) == blamed(found(rows))
+
+
+def test_rows_told_twice_count_once():
+    rows, logs = order(NOON, "t"), lines_of(NOON, "t", ["found"])
+    assert said(rows * 2, logs * 2) == said(rows, logs)
+
+
+def test_the_likelihood_ratio_of_a_table_is_what_is_known_by_hand():
+    always, never = (
+        Shares(*(np.array([n]) for n in (10.0, 10.0, 10.0, 10.0))),
+        Shares(*(np.array([n]) for n in (10.0, 10.0, 0.0, 10.0))),
+    )
+    assert likelihood_ratio(always) == pytest.approx([0.0])
+    # 2 Σ O ln(O/E) of the cells 10.5, .5, .5 and 10.5, of which 5.5 each are expected.
+    assert likelihood_ratio(never) == pytest.approx([2 * (21 * np.log(10.5 / 5.5) + np.log(0.5 / 5.5))])
+
+
+def test_an_event_counts_in_visits_of_its_operation_and_an_order_where_the_first_was():
+    rows = [row for i in range(4) for row in order(NOON, f"t{i}", steps=["save", "close"][: i // 2 + 1])]
+    visits = visits_of(rows)
+    patterns = patterns_of(visits)
+    every = np.ones(visits.start_us.size, dtype=bool)
+    counts = shares(visits, patterns, every, ~every)
+    named = {
+        (visits.events[e].text, visits.events[a].text if a >= 0 else None): (counts.before[p], counts.before_of[p])
+        for p, (e, a) in enumerate(zip(patterns.event, patterns.after, strict=True))
+    }
+    assert (named["close", None], named["close", "save"]) == ((2, 4), (2, 4))
+    assert named["", "save"] == (2, 4)
+
+
+def test_a_method_that_returns_early_is_found_by_what_does_not_follow():
+    table = found(world(usual, early_return))
+    first = blamed(table)[0]
+    assert (first.component, first.kind) == ("cart", "errors")
+    ends = [row for row in table.to_pylist() if row["event"] == "end" and row["after"] == "span reserve"]
+    assert [(row["value_before"], row["value"]) for row in ends] == [(0.0, 1.0)]
+
+
+def test_nothing_is_found_where_nothing_changed():
+    assert found(world(usual, usual)).num_rows == 0
+
+
+def test_an_alert_two_minutes_late_blames_the_same():
+    table = found(world(usual, early_return), at=NOON + timedelta(seconds=120))
+    assert blamed(table)[0].component == "cart"
+
+
+def test_a_new_warning_speaks_against_whoever_wrote_it():
+    rows = world(usual, usual)
+    times = {row["trace_id"]: row["time"] for row in rows if row["service_name"] == "web" and row["kind"] == "server"}
+    logs = []
+    for trace, time in sorted(times.items()):
+        bad = time >= NOON
+        logs += lines_of(time, trace, ["no stock" if bad else "stock found"], 17 if bad else 9)
+    assert blamed(found(rows, logs))[0].component == "cart"
+
+
+def test_logging_that_only_began_now_is_no_change_of_behaviour():
+    rows = world(usual, usual)
+    logs = [r for row in rows if row["name"] == "GET /cart" and row["time"] >= NOON for r in said_now(row)]
+    assert found(rows, logs).num_rows == 0
+
+
+def said_now(row: Row) -> list[Row]:
+    return lines_of(row["time"], str(row["trace_id"]), ["looking"])
+
+
+def test_what_drifted_since_the_quiet_minute_is_no_news():
+    def drifted(time: datetime, trace: str) -> list[Row]:
+        return early_return(time, trace) if time > QUIET.end else usual(time, trace)
+
+    drift, fault = blamed(found(world(drifted, drifted))), blamed(found(world(usual, early_return)))
+    assert all(b.score < 0.2 * fault[0].score for b in drift)
+
+
+def test_a_callee_that_is_only_asked_for_other_things_is_not_to_blame():
+    def called(time: datetime, trace: str, page: str) -> list[Row]:
+        at = [time + timedelta(milliseconds=ms) for ms in (0, 1, 3, 4, 5)]
+        return [
+            span(at[0], trace, "a", None, "web", "GET /", 30, kind="server"),
+            span(at[1], trace, "p", "a", "web", page, 1),
+            span(at[2], trace, "b", "a", "web", "call ads", 10, kind="client"),
+            span(at[3], trace, "c", "b", "ads", "GET /ads", 8, kind="server"),
+            span(at[4], trace, "d", "c", "ads", "by category" if page == "product" else "at random", 2),
+        ]
+
+    def mixed(time: datetime, trace: str) -> list[Row]:
+        return called(time, trace, "product" if int(time.timestamp()) % 4 else "index")
+
+    def one_page(time: datetime, trace: str) -> list[Row]:
+        return called(time, trace, "index")
+
+    assert "ads" not in {b.component for b in blamed(found(world(mixed, one_page)))}
+
+
+def test_a_busy_processor_is_told_by_sustained_use():
+    def samples(cpu: list[float]) -> list[dict[str, object]]:
+        end = UNTIL - timedelta(seconds=30)
+        return [
+            {
+                "time": end - timedelta(minutes=len(cpu) - 1 - i),
+                "service_name": "cart",
+                "name": "k8s.pod.cpu.utilization",
+                "unit": "1",
+                "kind": "gauge",
+                "value": value,
+            }
+            for i, value in enumerate(cpu)
+        ]
+
+    def buckets(cpu: list[float]) -> pa.Table:
+        table = table_of("metrics", samples(cpu))
+        return table.append_column("mean", table["value"])
+
+    rows = world(usual, usual)
+    (busy,) = blamed(found(rows, buckets=buckets([0.05] * 30 + [0.9, 0.95, 0.9])))
+    assert (busy.component, busy.kind) == ("cart", "cpu")
+    assert found(rows, buckets=buckets([0.05] * 30 + [0.05, 0.95, 0.05])).num_rows == 0
+
+
+def test_own_work_that_takes_longer_is_found_where_it_is_done():
+    def slow(time: datetime, trace: str) -> list[Row]:
+        return order(time, trace, own_ms=200.0)
+
+    first = blamed(found(world(lambda t, i: order(t, i), slow)))[0]
+    assert (first.component, first.kind) == ("cart", "latency")
+
+
+def test_order_of_rows_does_not_matter():
+    rows = world(usual, early_return)
+    shuffled = rows.copy()
+    random.Random(5).shuffle(shuffled)
+    assert found(shuffled).equals(found(rows))
+
+
+def test_names_of_services_do_not_matter():
+    rows = world(usual, early_return)
+    other = {"web": "z", "cart": "a", "mail": "m"}
+    renamed = [row | {"service_name": other[str(row["service_name"])]} for row in rows]
+    before, after = blamed(found(rows)), blamed(found(renamed))
+    assert [(other[b.component], b.score) for b in before] == [(b.component, pytest.approx(b.score)) for b in after]
+
+
+def test_shares_of_the_blame_add_up_to_one():
+    assert sum(b.share for b in blamed(found(world(usual, early_return)))) == pytest.approx(1.0)
+
+
+def test_nobody_is_blamed_for_nothing():
+    assert blamed(FINDINGS.empty_table()) == []
+    assert visit_changes(Inputs(), [], NOON, UNTIL).num_rows == 0
+
+
+def test_a_busy_processor_explains_the_rest():
+    assert Blamed("cart", 9.0, 1.0, {"delay": 6.0, "cpu": 3.0}).kind == "cpu"
+    assert Blamed("cart", 9.0, 1.0, {"delay": 8.0, "cpu": 1.0}).kind == "latency"
+
+
+def test_the_past_that_is_most_like_the_present_says_how_much_a_change_matters():
+    rows = [row for i in range(40) for row in order(NOON, f"t{i:02}", steps=["save"] * (i < 20))]
+    visits = visits_of(rows)
+    patterns = patterns_of(visits)
+    number = {row["trace_id"]: i for i, row in enumerate(r for r in rows if r["parent_span_id"] is None)}
+    assert len(number) == 40
+    saved = np.unique(visits.visit[[visits.events[e].text == "save" for e in visits.event]])
+    has = np.zeros(visits.start_us.size, dtype=bool)
+    has[saved] = True
+    cart = np.array([visits.events[b].service == "cart" for b in visits.begin])
+    plain = np.flatnonzero(cart & ~has)
+    near, now = np.zeros_like(has), np.zeros_like(has)
+    near[plain[:10]], now[plain[10:]] = True, True
+    alone = changes(visits, patterns, [has], now).score.max()
+    assert changes(visits, patterns, [has, near], now).score.max() < 0.5 * alone
