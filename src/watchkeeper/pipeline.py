@@ -42,6 +42,8 @@ Say = Callable[[str], None]
 METRICS_SECONDS = 1800.0
 """How much of coarse metrics is looked at, at least."""
 REPLAYED = ("sending the reproduction may change data; the original request's body and headers are not recorded",)
+LONGER_SECONDS = (80.0, 160.0, 320.0, 640.0)
+"""A diagnosis is often asked for when the trouble has lasted: stretches that may be all trouble."""
 NOBODY_REPORTS = "no service reports any more: look at the collector, the network and this store before any service"
 
 
@@ -308,8 +310,9 @@ def _too_little(signal: Signal, vitals: Vitals, gaps: tuple[str, ...], how: Scan
 
 def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> tuple[list[Symptom], Sensitivity]:
     """What is wrong at the end; where somebody says that something is, look again with sharper eyes."""
-    found = symptoms_of(vitals, how.sensitivity)
+    patient = replace(how.sensitivity, longer_seconds=LONGER_SECONDS)
+    found = symptoms_of(vitals, patient)
     if found or signal.kind not in ("alert", "complaints"):
-        return found, how.sensitivity
-    keen = replace(how.sensitivity, significance=0.05, error_share=0.005, errors=3, latency_ratio=1.2, latency_ms=2.0)
+        return found, patient
+    keen = replace(patient, significance=0.05, error_share=0.005, errors=3, latency_ratio=1.2, latency_ms=2.0)
     return symptoms_of(vitals, keen), keen

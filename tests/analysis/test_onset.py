@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from watchkeeper.analysis.onset import onset_of_level, onset_of_share
+from watchkeeper.analysis.onset import onset_of_growth, onset_of_level, onset_of_share
 
 
 def test_a_step_is_found_where_it_is():
@@ -66,3 +66,18 @@ def test_units_do_not_matter():
     assert seconds is not None
     assert millis is not None
     assert seconds.step == millis.step
+
+
+def test_growth_begins_where_the_level_ends():
+    rng = np.random.default_rng(7)
+    values = 100 + rng.normal(0, 1, 60)
+    values[40:] += 3.0 * np.arange(20)
+    found = onset_of_growth(values)
+    assert found is not None
+    assert abs(found.step - 40) <= 2
+    assert found.evidence > 8
+
+
+def test_noise_around_a_level_seldom_looks_like_growth():
+    found = [onset_of_growth(100 + np.random.default_rng(seed).normal(0, 1, 60)) for seed in range(20)]
+    assert np.median([onset.evidence for onset in found if onset is not None]) < 4

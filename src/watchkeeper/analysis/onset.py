@@ -11,6 +11,9 @@ BEFORE_STEPS = 3
 AFTER_STEPS = 2
 """Steps of a level that a change needs after it; counts carry their own weight, one step of them is enough."""
 
+GROWING_STEPS = 6
+"""Steps that a growth needs before it can be told from noise."""
+
 
 @dataclass(frozen=True)
 class Onset:
@@ -66,6 +69,26 @@ def onset_of_share(events: Floats, trials: Floats, since: int = 0) -> Onset | No
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = np.where(trials > 0, events / trials, np.nan)
     return _posterior(fits - _binomial(e[-1:], t[-1:]), cuts, known, shares)
+
+
+def onset_of_growth(values: Floats) -> Onset | None:
+    """The one moment from which on values grow steadily, shape (n,), NaN allowed; None where there is none.
+
+    As `onset_of_level`, with a level before the change and a straight line from there on (a hinge).
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    x = _tame(values[known])
+    if x.size < BEFORE_STEPS + GROWING_STEPS or np.ptp(x) == 0:
+        return None
+    cuts = _cuts(known, 0, GROWING_STEPS)
+    if cuts.size == 0:
+        return None
+    total = float(((x - x.mean()) ** 2).sum())
+    ramps = np.maximum(0.0, known[None, :] - known[cuts][:, None]).astype(np.float64)
+    ramps -= ramps.mean(axis=1, keepdims=True)
+    gained = (ramps @ (x - x.mean())) ** 2 / np.maximum((ramps**2).sum(axis=1), 1e-12)
+    residual = np.maximum(total - gained, 1e-12 * max(total, 1e-12))
+    return _posterior(-0.5 * x.size * np.log(residual / total), cuts, known, values)
 
 
 def _tame(x: Floats) -> Floats:

@@ -22,6 +22,8 @@ class Sensitivity:
     """How much of a change is a symptom. Seconds, shares and ratios; p-values before correction for many series."""
 
     recent_seconds: float = 40.0
+    longer_seconds: tuple[float, ...] = ()
+    """Longer stretches that are looked at too: trouble that has lasted for long is no usual past."""
     guard_seconds: float = 10.0
     """Steps just before the recent stretch that count neither as recent nor as the past."""
     past_seconds: float = 60.0

@@ -15,6 +15,7 @@ from watchkeeper import catalogue, library, pipeline
 from watchkeeper.assembly.sources import Say, latest
 from watchkeeper.diagnosis.again import OPEN_STATES, occasion
 from watchkeeper.domain import CaseFile, Change, Signal, Window
+from watchkeeper.drafts.evidence_page import evidence_page
 from watchkeeper.drafts.writing import as_files, write_drafts
 from watchkeeper.errors import ConfigError, QueryRejected, RecordsUnavailable, SourceUnavailable
 from watchkeeper.evidence.details import CHANGES_SECONDS, change_of
@@ -187,7 +188,7 @@ def save_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> 
     kept = _kept(settings, case, say)
     folder = settings.home / "cases" / kept.incident.id
     folder.mkdir(parents=True, exist_ok=True)
-    files = as_files(kept.drafts)
+    files = {**as_files(kept.drafts), "evidence.md": evidence_page(kept)}
     for stale in {path.name for path in (*folder.glob("*.md"), *folder.glob("*.json"))} - set(files) - {"case.json"}:
         (folder / stale).unlink(missing_ok=True)
     for name, text in files.items():

@@ -30,7 +30,8 @@ def _symptoms(answers: Answers, reading: Reading) -> list[Symptom]:
     given = parameters_of(reading)["sensitivity"]
     assert isinstance(given, dict)
     key = ("symptoms", *reading.of[: len(VITALS)], str(given))
-    return answers.once(key, lambda: symptoms_of(_vitals(answers, reading), Sensitivity(**given)))
+    how = Sensitivity(**{**given, "longer_seconds": tuple(given["longer_seconds"])})
+    return answers.once(key, lambda: symptoms_of(_vitals(answers, reading), how))
 
 
 def _timing(answers: Answers, reading: Reading) -> Timing:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from watchkeeper.analysis.onset import Onset, onset_of_level, onset_of_share
+from watchkeeper.analysis.onset import Onset, onset_of_growth, onset_of_level, onset_of_share
 from watchkeeper.analysis.resources import ResourceKind
 from watchkeeper.analysis.series import Floats, Grid, Red, added
 from watchkeeper.analysis.symptoms import Symptom
@@ -20,6 +20,7 @@ CONFIRMED = 3.0
 GUARD_SECONDS = 10.0
 BEFORE_STEPS = 12
 """Steps of calm before an episode that an onset is estimated from."""
+CALM_QUANTILE = 0.15
 LATENCY_GAP_STEPS, ERROR_GAP_STEPS = 3, 9
 """Pauses within one episode; failures come in bursts where a process is started anew again and again."""
 
@@ -91,8 +92,13 @@ def _service_onset(vitals: Vitals, service: str, symptoms: Iterable[Symptom]) ->
         found = _clearest(_red_onset(vitals.operations[service, name], measures) for name in operations)
     if found is None:
         kinds: list[ResourceKind] = [k for k in ("cpu", "memory", "pool") if k in measures]
-        found = _clearest(onset_of_level(vitals.resources[service, kind].values) for kind in kinds)
+        found = _clearest(_resource_onset(kind, vitals.resources[service, kind].values) for kind in kinds)
     return found
+
+
+def _resource_onset(kind: ResourceKind, values: Floats) -> Onset | None:
+    """Memory climbs from its onset on, the others jump."""
+    return onset_of_growth(values) if kind == "memory" else onset_of_level(values)
 
 
 def _as_called(vitals: Vitals, service: str) -> Red | None:
@@ -119,13 +125,14 @@ def _red_onset(red: Red, measures: Set[str] | None) -> Onset | None:
 def episode_start(values: Floats, gap: int) -> int:
     """Where to look for the onset of what goes on at the end: some steps before the present episode began.
 
-    The episode is the longest stretch up to the end in which values keep reaching half-way from their median to
-    their latest level, with pauses of at most `gap` steps; an earlier trouble that was over is not part of it.
+    The episode is the longest stretch up to the end in which values keep reaching half-way from their calm level to
+    their latest one, with pauses of at most `gap` steps; an earlier trouble that was over is not part of it. The calm
+    level is a low quantile: the trouble may take up most of what is looked at.
     """
     known = np.flatnonzero(np.isfinite(values))
     if known.size < 3 * BEFORE_STEPS:
         return 0
-    usual, latest = np.median(values[known]), np.max(_calmed(values[known][-6:]))
+    usual, latest = np.quantile(values[known], CALM_QUANTILE), np.median(_calmed(values[known][-6:]))
     above = known[_calmed(values[known]) > (usual + latest) / 2]
     if above.size == 0:
         return 0

@@ -22,9 +22,25 @@ from watchkeeper.evidence.vitals import Vitals
 def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
     """Everything that is wrong at the end of the grid, the weightiest first.
 
-    Silence is told from a system that stopped reporting altogether only by the services that still report: where
-    nothing reports any more, every service is silent.
+    Each stretch up to the end that is looked at is compared with what lies before it. Silence is told from a system that
+    stopped reporting altogether only by the services that still report: where nothing reports any more, every service
+    is silent.
     """
+    spans = (how.recent_seconds, *how.longer_seconds)
+    strict = replace(how, significance=how.significance / len(spans))
+    found: dict[tuple[str, str, str], Symptom] = {}
+    for seconds in spans:
+        for symptom in _in_stretch(vitals, replace(strict, recent_seconds=seconds)):
+            key = (symptom.service, symptom.measure, symptom.operation)
+            if key not in found or symptom.weight > found[key].weight:
+                found[key] = symptom
+    whole = {(s.service, s.measure) for s in found.values() if not s.operation}
+    kept = (s for s in found.values() if not s.operation or (s.service, s.measure) not in whole)
+    return sorted(kept, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
+
+
+def _in_stretch(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
+    """What is wrong in one stretch up to the end, against what lies before it; nothing where that is too short."""
     at = Stretch.at_end(vitals.grid, how)
     if at is None:
         return []
@@ -42,7 +58,7 @@ def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
         exhausted = resource_symptom(service, kind, usage, at, how)
         if exhausted is not None:
             found.append(exhausted)
-    return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
+    return found
 
 
 def all_silent_since(vitals: Vitals, how: Sensitivity) -> datetime | None:
