@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
 from watchkeeper.analysis.visit_findings import blamed
-from watchkeeper.diagnosis.again import differences
+from watchkeeper.diagnosis.again import OPEN_STATES, differences
 from watchkeeper.diagnosis.conclude import cannot_tell, conclude, nothing_wrong
+from watchkeeper.diagnosis.doubts import aside, too_little, yet_bad
 from watchkeeper.diagnosis.inside_visits import LEAST, InsideVisits, conclude_visits
 from watchkeeper.diagnosis.measured import entries, measure
 from watchkeeper.diagnosis.measured_only import Measured, conclude_measured
@@ -18,7 +19,7 @@ from watchkeeper.diagnosis.replay import replay_of
 from watchkeeper.diagnosis.suspects import suspects_of
 from watchkeeper.diagnosis.timing import Timing, timing_of
 from watchkeeper.diagnosis.verify import Writer, names_in
-from watchkeeper.domain import CaseFile, Cost, Diagnosis, Scalar, Scope, Signal, Window
+from watchkeeper.domain import CaseFile, Cost, Diagnosis, IncidentState, Scalar, Scope, Signal, Window
 from watchkeeper.evidence.answers import Readings
 from watchkeeper.evidence.details import take_details
 from watchkeeper.evidence.golden import READINGS as MEASURED
@@ -77,7 +78,8 @@ def diagnose(
     how = scan or Scan()
     run = Run(signal, sources, now, how, say, Ledger(readings=READINGS))
     diagnosis, window = run.diagnose()
-    incident = open_incident(signal, number, window).model_copy(update={"state": "diagnosed"})
+    opened = open_incident(signal, number, window)
+    incident = opened.model_copy(update={"state": _after(opened.state, diagnosis)})
     return CaseFile(incident=incident, evidence=run.ledger.evidence, diagnoses=(diagnosis,))
 
 
@@ -110,13 +112,20 @@ def diagnose_again(
     diagnosis = diagnosis.model_copy(update={"occasion": occasion, "changed": changed, "figures": figures})
     span = Window(start=min(window.start, case.incident.window.start), end=max(window.end, case.incident.window.end))
     return CaseFile(
-        incident=case.incident.model_copy(update={"window": span, "state": "diagnosed"}),
+        incident=case.incident.model_copy(update={"window": span, "state": _after(case.incident.state, diagnosis)}),
         evidence=(*case.evidence, *run.ledger.evidence),
         diagnoses=(*case.diagnoses, diagnosis),
         assignment=case.assignment,
         drafts=case.drafts,
         verdicts=case.verdicts,
     )
+
+
+def _after(state: IncidentState, diagnosis: Diagnosis) -> IncidentState:
+    """The state that a diagnosis leaves; an incident that is over stays so when somebody looks again."""
+    if state not in OPEN_STATES:
+        return state
+    return "diagnosed" if diagnosis.status == "diagnosed" else "investigating"
 
 
 class Run:
@@ -164,14 +173,15 @@ class Run:
             return found
         if look.symptoms and not unknown:
             return self._explain(look)
-        because = _too_little(signal, vitals, ledger.gaps, self.how, self.writer)
+        because = too_little(signal, vitals, ledger.gaps, self.how.sensitivity, self.writer)
         if because is None and ended is not None:
             because = NOBODY_REPORTS
+        measured = measure(self.sources, vitals, look.symptoms, None, ledger)
+        because = because or yet_bad(measured, self.writer)
         if because is not None:
             found = cannot_tell(self.now, because, ledger.gaps, self._cost())
         else:
             found = nothing_wrong(self.now, vitals.names, ledger.gaps, self._cost())
-        measured = measure(self.sources, vitals, look.symptoms, None, ledger)
         return found.model_copy(update={"scope": Scope(measured=measured), "cost": self._cost()})
 
     def _from_metrics(self) -> Diagnosis | None:
@@ -222,7 +232,7 @@ class Run:
         found = conclude(seen, suspects, recheck, self.now, self._cost())
         known = found.scope.model_dump(exclude=set(scope))
         replay = replay_of(self.ledger, seen, found)
-        notes = (*_aside(self.signal, look.symptoms), *(REPLAYED if replay and not replay.is_safe else ()))
+        notes = (*aside(self.signal, look.symptoms, found), *(REPLAYED if replay and not replay.is_safe else ()))
         return found.model_copy(
             update={
                 "scope": Scope.model_validate({**known, **scope}),
@@ -272,40 +282,13 @@ def _look(signal: Signal, sources: Sources, window: Window, how: Scan, ledger: L
         notes.append(f"no service has reported since {end}: this is how it was until then")
     symptoms, keen = _symptoms(signal, vitals, how)
     noticed = signal.at - timedelta(seconds=how.lag_seconds)
-    if not symptoms and signal.kind != "question" and signal.at < window.end:
+    if not symptoms and signal.at < window.end:
         window = Window.before(noticed, how.lookback_seconds)
         vitals = take_vitals(sources, window, ledger)
         symptoms, keen = _symptoms(signal, vitals, how)
         end = f"{{{{{vitals.evidence['services']}: end() | clock}}}}"
         notes.append(f"no symptom stands out any more: this is how it was at {end}")
     return Look(window, vitals, symptoms, keen, tuple(notes)), ended
-
-
-def _aside(signal: Signal, symptoms: list[Symptom]) -> list[str]:
-    """What to say where the service that was asked about is not the one in trouble."""
-    if signal.kind != "question" or signal.service is None or signal.service in {s.service for s in symptoms}:
-        return []
-    return [f"{signal.service} itself shows no symptom; this is what is wrong elsewhere"]
-
-
-def _too_little(signal: Signal, vitals: Vitals, gaps: tuple[str, ...], how: Scan, writer: Writer) -> str | None:
-    """Why having found nothing does not mean that nothing is wrong; None where it does."""
-    if gaps:
-        return "no symptom is to be seen in what answered, and not everything did"
-    if not vitals.names:
-        return "there is no telemetry of any service in this window"
-    if signal.service is not None and signal.service not in vitals.presence:
-        return f"there is no telemetry of {signal.service} in this window, only of {', '.join(vitals.names[:8])}"
-    if not vitals.services:
-        return "there are no spans in this window, so errors and latency cannot be seen; the rest is as usual"
-    needed = how.sensitivity.past_seconds + how.sensitivity.recent_seconds
-    rows = [vitals.presence[signal.service]] if signal.service else list(vitals.presence.values())
-    seconds = max(float((row > 0).sum()) for row in rows) * vitals.grid.step_seconds
-    if seconds < needed:
-        figures = {"seconds": seconds, "needed": needed}
-        told = "there are only {{seconds | s}} of telemetry in this window, {{needed | s}} are needed to compare"
-        return writer.write(told, figures)
-    return None
 
 
 def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> tuple[list[Symptom], Sensitivity]:

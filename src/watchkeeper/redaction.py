@@ -50,6 +50,12 @@ def redact(text: str, *, ip_addresses: bool = False, extra_patterns: Sequence[st
     return "[redacted:text]"
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Whether a value that stands under that name must not leave, though by itself it says nothing."""
+    said = f"{name}={value}" if value else ""
+    return redact(said) != said or redact(f"{name}: {value}") != f"{name}: {value}"
+
+
 def _once(text: str, ip_addresses: bool, extra_patterns: Sequence[str]) -> str:
     for pattern, replace in _PATTERNS:
         text = pattern.sub(replace, text)

@@ -139,6 +139,8 @@ def in_latency(part: Sides, whole: Sides, demand: Demand, tests: int) -> Contras
     usual = part.usual if part.usual.requests >= demand.requests else whole.usual
     if min(usual.requests, rest.usual.requests) < demand.requests:
         return None
+    if min(usual.mean_ms, rest.usual.mean_ms, rest.now.mean_ms) <= 0:
+        return None
     ratio, ratio_rest = part.now.mean_ms / usual.mean_ms, rest.now.mean_ms / rest.usual.mean_ms
     gain = (part.now.mean_ms - usual.mean_ms) * part.now.requests
     gain_rest = max((rest.now.mean_ms - rest.usual.mean_ms) * rest.now.requests, 0.0)
@@ -169,6 +171,8 @@ def of_whole_in_latency(whole: Sides, demand: Demand, tests: int) -> Contrast | 
     """Whether a service as a whole takes longer than it used to (Welch's test of mean logarithms, large samples)."""
     now, usual = whole.now, whole.usual
     if min(now.requests, usual.requests) < demand.requests:
+        return None
+    if usual.mean_ms <= 0:
         return None
     ratio, gain = now.mean_ms / usual.mean_ms, now.mean_ms - usual.mean_ms
     is_much = ratio >= demand.latency_lift and gain >= demand.whole_ms

@@ -7,6 +7,7 @@ import numpy as np
 
 from watchkeeper.analysis.robust import ratio_rise
 from watchkeeper.analysis.spans import Spans, entry_of, error_origins, exceptions, exclusive_time
+from watchkeeper.redaction import is_secret
 
 _CONSEQUENCES = ("status", "error", "exception", "duration", "response", "otel.")
 
@@ -99,7 +100,7 @@ def failing_input(spans: Spans, service: str, significance: float = 1e-4) -> Fai
     counts: dict[tuple[str, str], list[int]] = {}
     for row, bad in zip(rows.tolist(), failed.tolist(), strict=True):
         for key, value in spans.table["attributes"][row].as_py() or ():
-            if not any(mark in key for mark in _CONSEQUENCES):
+            if not any(mark in key for mark in _CONSEQUENCES) and not is_secret(key, value):
                 entry = counts.setdefault((key, value), [0, 0])
                 entry[0] += int(bad)
                 entry[1] += 1

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from watchkeeper.analysis.series import Floats
+from watchkeeper.redaction import redact
 
 Ints = NDArray[np.int64]
 
@@ -98,12 +99,26 @@ def exceptions(spans: Spans, rows: Ints) -> list[tuple[str, str]]:
 
 
 def _exception(events: str | None, message: str | None) -> tuple[str, str]:
-    for event in orjson.loads(events) if events else []:
-        attributes = event.get("attributes", {})
-        if event.get("name") == "exception":
-            text = str(attributes.get("exception.message", ""))
-            return str(attributes.get("exception.type", "exception")), text.split("\n")[0][:200]
-    return "", (message or "").split("\n")[0][:200]
+    for event in _events(events):
+        attributes = event.get("attributes") or {}
+        if event.get("name") == "exception" and isinstance(attributes, dict):
+            return str(attributes.get("exception.type", "exception")), _first_line(
+                str(attributes.get("exception.message", ""))
+            )
+    return "", _first_line(message or "")
+
+
+def _events(text: str | None) -> list[dict[str, object]]:
+    try:
+        found = orjson.loads(text) if text else []
+    except orjson.JSONDecodeError:
+        return []
+    return [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []
+
+
+def _first_line(text: str) -> str:
+    """Redacted before it is cut and before its digits go: half a secret, or one without digits, no pattern knows."""
+    return redact(text.split("\n")[0][:4096])[:200]
 
 
 def entry_of(spans: Spans) -> Ints:

@@ -52,7 +52,6 @@ def visit_changes(inputs: Inputs, references: Sequence[Window], at: datetime, un
     """
     measures = _measures(inputs, references, at, until)
     splits = [_Split(tuple(references), at + timedelta(seconds=offset), until) for offset in ONSETS]
-    calls = measures.calls
     findings = [
         _callees_first(
             [replace(f, began=split.onset) for find in measures.finders for f in find(split)], measures.calls

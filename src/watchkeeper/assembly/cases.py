@@ -1,6 +1,7 @@
 """Cases from a signal to a folder and a record: diagnosed, routed, drafted, and without what must not leave."""
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from watchkeeper.domain import CaseFile, Change, Signal, Window
 from watchkeeper.drafts.evidence_page import evidence_page
 from watchkeeper.drafts.writing import as_files, write_drafts
 from watchkeeper.errors import ConfigError, QueryRejected, RecordsUnavailable, SourceUnavailable
-from watchkeeper.evidence.details import CHANGES_SECONDS, change_of
+from watchkeeper.evidence.details import CHANGES_SECONDS, changes_of
 from watchkeeper.pipeline import Scan
 from watchkeeper.redaction import redact
 from watchkeeper.routing import routes
@@ -92,7 +93,7 @@ def _changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Chan
     """What was changed around the incident, as it is known now; nothing where that cannot be asked."""
     window = Window(start=case.incident.signals[0].at - timedelta(seconds=CHANGES_SECONDS), end=now)
     try:
-        return [change_of(row) for row in sources.changes(ChangeQuery(window=window)).rows.to_pylist()]
+        return list(changes_of(sources.changes(ChangeQuery(window=window)).rows))
     except SourceUnavailable:
         return []
 
@@ -126,7 +127,8 @@ def redacted(settings: Settings, case: CaseFile) -> CaseFile:
 _PROSE = {
     *("headline", "text", "question", "failure", "inconclusive_because", "reason", "title", "author"),
     *("expected_impact", "suggested_fix", "settled_by", "gaps", "notes", "values", "operation", "measure", "link"),
-    *("selector", "because", "changed", "value", "command"),
+    *("selector", "because", "changed", "value", "command", "occasion"),
+    *("id", "version", "environment", "commits", "service", "component", "about", "dependency", "attribute"),
 }
 """Fields that hold text from outside, or text made from it; the others are names, ids, queries and fixed words."""
 
@@ -189,11 +191,16 @@ def save_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> 
     folder = settings.home / "cases" / kept.incident.id
     folder.mkdir(parents=True, exist_ok=True)
     files = {**as_files(kept.drafts), "evidence.md": evidence_page(kept)}
-    for stale in {path.name for path in (*folder.glob("*.md"), *folder.glob("*.json"))} - set(files) - {"case.json"}:
+    written = {path.name for path in folder.iterdir() if _DRAFTED.fullmatch(path.name)}
+    for stale in written - set(files):
         (folder / stale).unlink(missing_ok=True)
     for name, text in files.items():
         _write(folder / name, text)
     return _write(folder / "case.json", as_json(kept))
+
+
+_DRAFTED = re.compile(r"(?:ticket|incident-report|post-mortem|internal-update|status-page)(?:-\d+)?\.(?:md|json)")
+"""Files that are drafts of ours; whatever else lies in a case's folder is somebody's."""
 
 
 def _write(path: Path, text: str) -> Path:
@@ -220,4 +227,15 @@ def _next_number(settings: Settings, year: int, say: Say) -> int:
             return int(records.next_incident_id(year, after=last).rpartition("-")[2])
     except RecordsUnavailable as error:
         say(f"{error}; the case is numbered by its folder only")
-        return last + 1
+        return _claimed(settings.home / "cases", year, last + 1)
+
+
+def _claimed(folder: Path, year: int, number: int) -> int:
+    """The first number from there on whose folder nobody else has made; made here, it is taken."""
+    while True:
+        try:
+            (folder / f"INC-{year}-{number:04d}").mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return number

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from watchkeeper.domain import CaseFile, Change, Diagnosis, Scalar
+from watchkeeper.diagnosis.statements import quoted
+from watchkeeper.domain import CaseFile, Change, Diagnosis, Evidence, Scalar
 from watchkeeper.evidence.prose import given
+from watchkeeper.redaction import redact
 
 AFTER_MINUTES = (2, 5, 15)
 """How long after the first signal the evidence is looked at again, whatever happens."""
@@ -24,10 +26,10 @@ def occasion(case: CaseFile, now: datetime, changes: Collection[Change] = ()) ->
     latest = case.latest
     if latest is None:
         return "signal"
-    if any(signal.at > latest.at for signal in case.incident.signals[1:]):
+    if any(latest.at < signal.at <= now for signal in case.incident.signals[1:]):
         return "new signal"
     if late := _late(case, latest, changes):
-        return f"late change {late}"
+        return _late_change(late)
     first = case.incident.signals[0].at
     passed = [m for m in AFTER_MINUTES if latest.at < first + timedelta(minutes=m) <= now]
     return f"after {passed[-1]} minutes" if passed else None
@@ -41,8 +43,27 @@ def _late(case: CaseFile, latest: Diagnosis, changes: Collection[Change]) -> str
         if entry.asked is not None and entry.asked.method == "changes" and entry.status == "found"
         for row in entry.rows.values
     }
-    unknown = sorted(change.id for change in changes if change.id not in known and change.began_at <= latest.at)
-    return unknown[0] if unknown else None
+    seen = [entry.window for entry in case.evidence if _is_cut(entry)]
+    told = {each.occasion for each in case.diagnoses}
+    unknown = sorted(
+        change.id
+        for change in changes
+        if change.began_at <= latest.at
+        and redact(change.id) not in known
+        and not any(window.holds(change.began_at) for window in seen)
+    )
+    return next((name for name in unknown if _late_change(name) not in told), None)
+
+
+def _is_cut(entry: Evidence) -> bool:
+    """Whether it saw more changes than it keeps."""
+    asked = entry.asked is not None and entry.asked.method == "changes"
+    return asked and entry.rows.total > len(entry.rows.values)
+
+
+def _late_change(name: str) -> str:
+    """The occasion, told of a change once: what a diagnosis did not take up then it will not take up again."""
+    return f"late change {redact(name)}"
 
 
 def differences(before: Diagnosis, now: Diagnosis) -> tuple[tuple[str, dict[str, Scalar]], ...]:
@@ -52,17 +73,18 @@ def differences(before: Diagnosis, now: Diagnosis) -> tuple[tuple[str, dict[str,
         found.append((f"it is {_words(now)} now, {_words(before)} before", {}))
     was, is_now = (_top(each) for each in (before, now))
     if was is not None and is_now is not None and was != is_now:
-        found.append((f"the cause that comes first is {is_now[0]} ({is_now[1]}) now, {was[0]} ({was[1]}) before", {}))
+        first, second = (f"{quoted(component)} ({kind})" for component, kind in (is_now, was))
+        found.append((f"the cause that comes first is {first} now, {second} before", {}))
     elif was is not None and is_now is not None:
         found += _surer(before, now)
     if before.release.change != now.release.change:
         found.append((f"a release is {_blame(now)} now, {_blame(before)} before", {}))
     joined = sorted({a.service for a in now.scope.affected} - {a.service for a in before.scope.affected})
     if joined:
-        found.append((f"also affected now: {', '.join(joined)}", {}))
+        found.append((f"also affected now: {', '.join(map(quoted, joined))}", {}))
     left = sorted({a.service for a in before.scope.affected} - {a.service for a in now.scope.affected})
     if left and now.status != "nothing-wrong":
-        found.append((f"not affected any more: {', '.join(left)}", {}))
+        found.append((f"not affected any more: {', '.join(map(quoted, left))}", {}))
     return tuple(found)
 
 
@@ -84,4 +106,4 @@ def _words(diagnosis: Diagnosis) -> str:
 
 def _blame(diagnosis: Diagnosis) -> str:
     change = diagnosis.release.change
-    return f"blamed ({change.id})" if change is not None else diagnosis.release.status.replace("-", " ")
+    return f"blamed ({quoted(change.id)})" if change is not None else diagnosis.release.status.replace("-", " ")

@@ -7,7 +7,7 @@ from watchkeeper.domain import CaseFile, Claim, Diagnosis, Figure
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.answers import Readings
 from watchkeeper.evidence.claims import recheck_claim
-from watchkeeper.evidence.prose import bare_digits, say_again
+from watchkeeper.evidence.prose import bare_digits, say, say_again, without
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.telemetry.sources import Sources
 
@@ -25,9 +25,11 @@ def _problems(diagnosis: Diagnosis, recheck: Recheck, names: frozenset[str]) -> 
             yield f"{claim.text!r} does not hold: {because}"
         yield from _unsourced(claim.text, claim.figures, names)
         yield from _moved(claim.figures, recheck)
+        yield from _misplaced(claim)
     for text in prose_of(diagnosis):
         yield from _unsourced(text, diagnosis.figures, names)
     yield from _moved(diagnosis.figures, recheck)
+    yield from _misgiven(diagnosis)
     top = diagnosis.hypotheses[0] if diagnosis.status == "diagnosed" else None
     if top is not None:
         because = grounding_of(top.component, top.claims)
@@ -49,7 +51,7 @@ def prose_of(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 def _unsourced(text: str, figures: Iterable[Figure], names: frozenset[str]) -> Iterator[str]:
     for figure in sorted(figures, key=lambda f: len(f.text), reverse=True):
-        text = text.replace(figure.text, "")
+        text = without(text, figure.text)
     if (found := bare_digits(text, names)) is not None:
         yield f"the number in {found!r} has no source"
 
@@ -64,6 +66,25 @@ def _moved(figures: Iterable[Figure], recheck: Recheck) -> Iterator[str]:
             again = str(error)
         if again != figure.text:
             yield f"{figure.text!r} ({figure.evidence}: {figure.selector}) is {again!r} when asked again"
+
+
+def _misplaced(claim: Claim) -> Iterator[str]:
+    """Figures that do not stand in the order in which they were filled in: now and before may have changed places."""
+    end = 0
+    for figure in claim.figures:
+        place = claim.text.find(figure.text, end)
+        if place < 0:
+            yield f"{figure.text!r} does not stand in its place in {claim.text!r}"
+            return
+        end = place + len(figure.text)
+
+
+def _misgiven(diagnosis: Diagnosis) -> Iterator[str]:
+    """Figures that the diagnosis gives of itself, and that it does not have."""
+    sure = {say(h.probability, "%0") for h in diagnosis.hypotheses[:1]}
+    for figure in diagnosis.figures:
+        if figure.evidence is None and figure.selector == "probability" and figure.text not in sure:
+            yield f"{figure.text!r} is not how probable the first cause is"
 
 
 def _names(case: CaseFile, recheck: Recheck) -> frozenset[str]:

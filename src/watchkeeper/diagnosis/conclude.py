@@ -7,6 +7,7 @@ from watchkeeper.diagnosis import wording
 from watchkeeper.diagnosis.blame import parts_of
 from watchkeeper.diagnosis.scope import affected
 from watchkeeper.diagnosis.seen import Seen
+from watchkeeper.diagnosis.statements import quoted
 from watchkeeper.diagnosis.suspects import Suspect
 from watchkeeper.diagnosis.verify import Verified, Writer, ground_of, verify
 from watchkeeper.domain import Cost, Diagnosis, Hypothesis, ReleaseVerdict, Scope
@@ -121,9 +122,11 @@ def _open_because(seen: Seen, ranked: Ranked, writer: Writer) -> str | None:
         return "there are symptoms, and nothing that was looked at explains them"
     fields = {found.suspect.component: round(probability, 3) for found, probability in ranked[:3]}
     places = {f"place_{i}": p for i, p in enumerate(fields.values())}
-    names = [f"{name} ({given(f'place_{i}', '%0')})" for i, name in enumerate(fields)]
+    names = [f"{quoted(name)} ({given(f'place_{i}', '%0')})" for i, name in enumerate(fields)]
     return writer.write(
-        f"no cause stands out: {' or '.join(names)}", places, f"no cause stands out: {' or '.join(fields)}"
+        f"no cause stands out: {' or '.join(names)}",
+        places,
+        f"no cause stands out: {' or '.join(map(quoted, fields))}",
     )
 
 

@@ -15,7 +15,7 @@ from watchkeeper.diagnosis.statements import Saying
 from watchkeeper.diagnosis.timing import Timing, timing_of
 from watchkeeper.domain import Change, EvidenceId, Reading, Window
 from watchkeeper.evidence.answers import NO_ROWS, Answers, Readings, parameters_of
-from watchkeeper.evidence.details import Details, change_of
+from watchkeeper.evidence.details import Details, changes_of
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.readings import RED_COLUMNS, VITALS, red_rows, table_of_rows, vital_ids
 from watchkeeper.evidence.symptoms import symptoms_of
@@ -96,7 +96,7 @@ def restarts(answers: Answers, reading: Reading) -> pa.Table:
 
 def _changes(answers: Answers, reading: Reading) -> tuple[Change, ...]:
     table = answers.answer(reading.of[len(VITALS)])
-    return () if table is None else tuple(change_of(row) for row in table.to_pylist())
+    return () if table is None else changes_of(table)
 
 
 def trials_in(answers: Answers, reading: Reading) -> list[Trial]:

@@ -1,5 +1,6 @@
 """What can be said for and against a suspect: words with placeholders, and the predicate that code checks."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +28,7 @@ RESOURCES = ("cpu", "memory", "pool")
 
 def quoted(name: str) -> str:
     """A name from outside inside a template: it cannot open a placeholder."""
-    return name.replace("{{", "{ {")
+    return re.sub(r"\{(?=\{|(?:now|before)\})", "{ ", name)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from watchkeeper.diagnosis.seen import Seen
+from watchkeeper.diagnosis.statements import quoted
 from watchkeeper.diagnosis.suspects import Suspect
 from watchkeeper.domain import Claim, Figure, Scalar, Struck
 from watchkeeper.errors import QueryRejected, SourceUnavailable
@@ -106,7 +107,7 @@ def names_in(answers: Answers, numbers: Iterable[str]) -> frozenset[str]:
 def _names(rows: pa.Table) -> set[str]:
     columns = (rows[name] for name in rows.column_names if name in NAMING)
     return {
-        text.replace("{{", "{ {")
+        quoted(text)
         for column in columns
         if pa.types.is_string(column.type)
         for text in column.unique().to_pylist()

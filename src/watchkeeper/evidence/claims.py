@@ -24,6 +24,10 @@ CONTROLS = ("_before", "_elsewhere")
 """What the name of a column ends with that holds the same figure where nothing is wrong."""
 PEERS = 0.25
 """Share of the peers of which a claim may be true and still set its component apart."""
+ONSETS = frozenset({"onset", "earliest", "began"})
+"""Columns that say when a component's own trouble began."""
+OWN = frozenset({"id"})
+"""Columns whose values belong to one component: peers are asked for theirs."""
 COUNTED = frozenset({"requests", "errors", "count", "failed", "calls"})
 
 
@@ -79,10 +83,10 @@ def check(statement: Statement, component: ServiceName, ground: Ground) -> Claim
         filled = fill(statement.template, ground.recheck, names=ground.names)
     except (QueryRejected, SourceUnavailable) as error:
         return Struck(claim=claim, because=str(error))
-    claim = claim.model_copy(update={"text": filled.text[:400], "figures": filled.figures})
+    claim = claim.model_copy(update={"text": filled.text, "figures": filled.figures})
     if not holds(found, statement.operator, statement.value):
         return Struck(claim=claim, because=f"asked again, {claim.selector} is {found}")
-    if _counts(statement.selector) and ground.recheck.is_part(statement.evidence):
+    if ground.recheck.is_part(statement.evidence):
         return Struck(
             claim=claim, because=f"only a part of the rows of {statement.evidence} can be had, too few to count"
         )
@@ -108,7 +112,9 @@ def _standing(statement: Statement, found: Scalar, component: str, ground: Groun
     if not is_about:
         return "holds"
     if statement.role == "timing":
-        return "supports" if isinstance(found, datetime) and found <= ground.latest_onset else "holds"
+        is_onset = statement.selector.column in ONSETS and statement.operator in ("before", "<", "≤")
+        is_early = isinstance(found, datetime) and found <= ground.latest_onset
+        return "supports" if is_onset and is_early else "holds"
     return "supports" if discriminates(statement, ground) else "holds"
 
 
@@ -117,7 +123,10 @@ def discriminates(statement: Statement, ground: Ground) -> bool:
     rows, selector = ground.recheck.rows(statement.evidence), statement.selector
     before = next((selector.column + end for end in CONTROLS if selector.column + end in rows.column_names), None)
     if before is not None:
-        return not holds(_known(evaluate(selector.over(before), rows)), statement.operator, statement.value)
+        usual = evaluate(selector.over(before), rows)
+        if usual is None and not _counts(selector):
+            return False
+        return not holds(_known(usual), statement.operator, statement.value)
     control = _control_rows(rows, ground.usual)
     if control is not None and control.num_rows < rows.num_rows:
         return not holds(_known(evaluate(selector, control)), statement.operator, statement.value)
@@ -143,8 +152,9 @@ def _is_false_of_peers(statement: Statement, rows: pa.Table, components: Collect
     if column is None:
         return False
     listed = {peer for peer in rows[column].unique().to_pylist() if peer is not None}
+    anybody = statement.selector.without(OWN)
     true = [
-        holds(evaluate(statement.selector.about(column, peer), rows), statement.operator, statement.value)
+        holds(_known(evaluate(anybody.about(column, peer), rows)), statement.operator, statement.value)
         for peer in sorted({*listed, *components} - {statement.about})
     ]
     return bool(true) and sum(true) <= PEERS * len(true)

@@ -1,6 +1,10 @@
 """The second look: inside requests, into logs, and at what was changed, before and after the onset."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+
+import pyarrow as pa
+from pydantic import ValidationError
 
 from watchkeeper.analysis.lognews import LogNews
 from watchkeeper.analysis.requests import ErrorOrigin, FailingInput, Fanout, OwnTime
@@ -68,7 +72,7 @@ def take_details(sources: Sources, vitals: Vitals, usual: Window, incident: Wind
         return found
 
     return Details(
-        changes=() if changes is None else tuple(change_of(row) for row in changes.to_pylist()),
+        changes=() if changes is None else changes_of(changes),
         versions={} if versions is None else red_series(versions, ["service_name", "service_version"], grid),
         own_times=own_times_in(ledger, reading("own time")),
         fanouts=fanouts_in(ledger, reading("fan-out")),
@@ -104,6 +108,15 @@ def _derive(ledger: Ledger, asked: dict[str, EvidenceId], incident: Window) -> d
         ("inputs", "Which inputs fail?", "failing inputs", (asked["spans"],)),
     )
     return {key: ledger.derive(question, name, of, {}, incident) for key, question, name, of in questions}
+
+
+def changes_of(table: pa.Table) -> tuple[Change, ...]:
+    """The rows that are changes; what makes no sense (it was not posted, but read from a file) is left out."""
+    found = []
+    for row in table.to_pylist():
+        with suppress(ValidationError):
+            found.append(change_of(row))
+    return tuple(found)
 
 
 def change_of(row: dict[str, object]) -> Change:

@@ -1,5 +1,6 @@
 """The book of everything that was asked for one case, and what came back."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -9,6 +10,7 @@ import pyarrow as pa
 from watchkeeper.domain import Asked, Evidence, EvidenceId, Reading, Rows, Scalar, Window
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.answers import Answers, Readings, spelled
+from watchkeeper.redaction import redact
 from watchkeeper.telemetry.sources import Answer, Cancel, Query
 
 EXCERPT = 20
@@ -131,10 +133,16 @@ def excerpt(table: pa.Table) -> Rows:
     return Rows(columns=tuple(table.column_names), values=values, total=table.num_rows)
 
 
+def _plain(value: object) -> object:
+    """A map as an object: beside its name a secret is known as one."""
+    is_map = isinstance(value, list) and value and all(isinstance(e, tuple) and len(e) == 2 for e in value)
+    return dict(value) if is_map else value  # type: ignore[call-overload]
+
+
 def _bounded(value: object) -> Scalar:
     if isinstance(value, float):
         return float(f"{value:.6g}") if value == value else None
     if value is None or isinstance(value, bool | int | datetime):
         return value
-    text = str(value)
+    text = redact(value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False, default=str))
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

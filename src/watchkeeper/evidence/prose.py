@@ -14,12 +14,15 @@ from watchkeeper.domain import EvidenceId, Figure, Scalar
 from watchkeeper.errors import QueryRejected
 from watchkeeper.evidence.answers import Answers
 from watchkeeper.evidence.selectors import evaluate, parse, select
+from watchkeeper.redaction import redact
 
 PLACEHOLDER = re.compile(r'\{\{((?:"(?:[^"\\]|\\.)*"|[^"}]|\}(?!\}))*)\}\}')
 _OUTSIDE_QUOTES = re.compile(r'"(?:[^"\\]|\\.)*"|\(|\)|,|\|')
 _REFERENCE = re.compile(r"(e\d+)\s*(?::\s*(.+)|\.(\w+))", re.DOTALL)
 _TERMS = re.compile(r"\bp\d{2}\b|\bP[1-4]\b|\be\d+\b")
 """Digits that are part of a term of the field: percentiles, severities, numbers of evidence."""
+NOTHING = "(blank)"
+"""What stands for a quotation of no characters."""
 QUOTED = 160
 """Characters of a text that is quoted."""
 
@@ -94,9 +97,15 @@ def say_again(figure: Figure, answers: Answers) -> str:
 def bare_digits(text: str, names: Collection[str]) -> str | None:
     """The first number in a text that is no part of a name or a term; None where there is none."""
     for name in sorted((n for n in names if any(c.isdigit() for c in n)), key=len, reverse=True):
-        text = text.replace(name, "")
-    found = re.search(r"\S*\d\S*", _TERMS.sub("", text))
-    return found[0] if found else None
+        text = without(text, name)
+    return next((word for word in _TERMS.sub("", text).split() if re.search(r"\d", word)), None)
+
+
+def without(text: str, said: str) -> str:
+    """The text without that name or figure, where it stands by itself and is no part of a longer number or word."""
+    if said not in text:
+        return text
+    return re.sub(rf"(?<![\w.,]){re.escape(said)}(?!\w|[.,]\d)" if said[:1].isalnum() else re.escape(said), "", text)
 
 
 def _value(expression: str, answers: Answers, fields: Mapping[str, Scalar]) -> tuple[Scalar, EvidenceId | None, str]:
@@ -165,7 +174,7 @@ def say(value: Scalar, unit: str) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC" if unit == "date" else "%H:%M:%S UTC")
     if isinstance(value, str):
-        text = " ".join(value.split())
+        text = " ".join(redact(value).split()) or NOTHING
         return text if len(text) <= QUOTED else f"{text[: QUOTED - 1]}…"
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise QueryRejected(f"{value} is no figure")

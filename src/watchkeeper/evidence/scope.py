@@ -11,6 +11,7 @@ from watchkeeper.analysis.contrasts import Sides
 from watchkeeper.analysis.portions import Carrier, carriers, read_portions, wholes_hit
 from watchkeeper.domain import EvidenceId, Portion, Reading, Users, Window
 from watchkeeper.evidence.answers import NO_ROWS, Answers, Readings
+from watchkeeper.redaction import is_secret, redact
 from watchkeeper.telemetry.sources import Answer, Cancel, PortionQuery, Query, SlowLimit, Traces, UserQuery
 
 PORTIONS = 12
@@ -72,7 +73,7 @@ def take_scope(
         sources.users,
         UserQuery(window=incident, services=tuple(doors) or asked, slow_limits=limits),
     )
-    shown = found[:PORTIONS]
+    shown = tuple(c for c in found if not is_secret(c.attribute, c.value))[:PORTIONS]
     return Reach(
         portions=tuple(carrier.as_portion(e_portions) for carrier in shown),
         users=None if people is None else _users(people, FAILED_OR_SLOW if limits else FAILED, e_users),
@@ -98,7 +99,7 @@ def _slow_limits(table: pa.Table, hit: Iterable[Carrier], doors: Sequence[str]) 
         known = attribute == "operation" and service in slower and (not doors or service in doors)
         if not known or not now or not usual or min(sides.usual.requests, sides.now.requests) < _REQUESTS:
             continue
-        if now >= _SLOW * usual and now - usual >= _SLOW_MS:
+        if redact(value) == value and now >= _SLOW * usual and now - usual >= _SLOW_MS:
             limit = SlowLimit(service=service, operation=value, slow_ms=_SLOW * usual)
             found.append((sides.now.requests, limit))
     found.sort(key=lambda pair: (-pair[0], pair[1].service, pair[1].operation))
@@ -134,6 +135,8 @@ def portion_rows(table: pa.Table) -> pa.Table:
     named = {(c.service, c.attribute, c.value): c for c in [*wholes_hit(table), *carriers(table)]}
     rows = []
     for key, sides in read_portions(table).items():
+        if is_secret(key[1], key[2]):
+            continue
         carrier = named.get(key)
         contrast = carrier.contrast if carrier else None
         strength = contrast.strength if contrast else 0.0

@@ -3,7 +3,7 @@
 import json
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,10 @@ class Selector:
         """The same with that column held to another value."""
         swapped = (replace(c, value=value) if c.column == column and c.sign == "=" else c for c in self.conditions)
         return replace(self, conditions=tuple(swapped))
+
+    def without(self, columns: Collection[str]) -> "Selector":
+        """The same without conditions on those columns."""
+        return replace(self, conditions=tuple(c for c in self.conditions if c.column not in columns))
 
     def held(self, column: str) -> str | None:
         """The text that a column is held to by an equality, if there is one."""
@@ -149,6 +153,8 @@ def holds(found: Scalar, sign: Operator, value: Scalar) -> bool:
     if found is None or value is None or isinstance(found, str) != isinstance(value, str):
         return False
     if isinstance(found, datetime) != isinstance(value, datetime):
+        return False
+    if any(isinstance(each, float) and each != each for each in (found, value)):
         return False
     if sign == "≈":
         if not isinstance(found, int | float) or not isinstance(value, int | float):

@@ -22,21 +22,30 @@ from watchkeeper.evidence.vitals import Vitals
 def symptoms_of(vitals: Vitals, how: Sensitivity) -> list[Symptom]:
     """Everything that is wrong at the end of the grid, the weightiest first.
 
-    Each stretch up to the end that is looked at is compared with what lies before it. Silence is told from a system that
-    stopped reporting altogether only by the services that still report: where nothing reports any more, every service
-    is silent.
+    Each stretch up to the end that is looked at is compared with what lies before it; the longer ones share one
+    significance. Silence is told from a system that stopped reporting altogether only by the services that still
+    report: where nothing reports any more, every service is silent.
     """
-    spans = (how.recent_seconds, *how.longer_seconds)
-    strict = replace(how, significance=how.significance / len(spans))
+    shared = how.significance / max(1, len(how.longer_seconds))
+    longer = [replace(how, recent_seconds=seconds, significance=shared) for seconds in how.longer_seconds]
     found: dict[tuple[str, str, str], Symptom] = {}
-    for seconds in spans:
-        for symptom in _in_stretch(vitals, replace(strict, recent_seconds=seconds)):
+    for stretch in (how, *(each for each in longer if _has_past(vitals, each))):
+        for symptom in _in_stretch(vitals, stretch):
             key = (symptom.service, symptom.measure, symptom.operation)
             if key not in found or symptom.weight > found[key].weight:
                 found[key] = symptom
     whole = {(s.service, s.measure) for s in found.values() if not s.operation}
     kept = (s for s in found.values() if not s.operation or (s.service, s.measure) not in whole)
     return sorted(kept, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
+
+
+def _has_past(vitals: Vitals, how: Sensitivity) -> bool:
+    """Whether anything reported for long enough before the stretch."""
+    at = Stretch.at_end(vitals.grid, how)
+    if at is None:
+        return False
+    seen = max((int((rows[at.past] > 0).sum()) for rows in vitals.presence.values()), default=0)
+    return seen * vitals.grid.step_seconds >= how.past_seconds
 
 
 def _in_stretch(vitals: Vitals, how: Sensitivity) -> list[Symptom]:

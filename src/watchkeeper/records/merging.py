@@ -8,6 +8,7 @@ from watchkeeper.domain import CaseFile, Diagnosis, Draft, Evidence, EvidenceId,
 from watchkeeper.errors import RecordsUnavailable
 
 _DECIDED = {"proposed": 0, "approved": 1, "rejected": 1, "published": 2}
+_OVER = ("mitigated", "resolved", "closed")
 Content = tuple[str, str, str, str]
 AnyNoun = TypeVar("AnyNoun", bound=Noun)
 
@@ -42,7 +43,10 @@ def _incident(stored: Incident, new: Incident) -> Incident:
         raise RecordsUnavailable(
             f"{new.id} is the number of another incident already: none of its signals is one of this incident's"
         )
-    return new.model_copy(update={"signals": (*stored.signals, *added)})
+    # Somebody ended it while it was diagnosed: only a signal, by `reopened`, opens it again.
+    is_over = stored.state in _OVER and new.state == "diagnosed"
+    state = stored.state if is_over else new.state
+    return new.model_copy(update={"signals": (*stored.signals, *added), "state": state})
 
 
 def _unseen(known: Sequence[AnyNoun], others: Sequence[AnyNoun]) -> tuple[AnyNoun, ...]:
