@@ -176,7 +176,7 @@ class Run:
         because = too_little(signal, vitals, ledger.gaps, self.how.sensitivity, self.writer)
         if because is None and ended is not None:
             because = NOBODY_REPORTS
-        measured = measure(self.sources, vitals, look.symptoms, None, ledger)
+        measured = measure(self.sources, vitals, look.symptoms, None, ledger).measured
         because = because or yet_bad(measured, self.writer)
         if because is not None:
             found = cannot_tell(self.now, because, ledger.gaps, self._cost())
@@ -215,8 +215,8 @@ class Run:
         seen = InsideVisits(self.ledger.rows(findings), ranked, asked.components, findings, blame, at, incident)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
         found = conclude_visits(seen, recheck, self.ledger.gaps, self.now, self._cost())
-        measured = measure(self.sources, look.vitals, look.symptoms, None, self.ledger)
-        scope = found.scope.model_copy(update={"measured": measured})
+        served = measure(self.sources, look.vitals, look.symptoms, None, self.ledger)
+        scope = found.scope.model_copy(update={"measured": served.measured})
         return found.model_copy(update={"scope": scope, "cost": self._cost()})
 
     def _explain(self, look: "Look") -> Diagnosis:
@@ -224,9 +224,10 @@ class Run:
         began = timing.onset
         self.say(f"It began at {began.at:%H:%M:%S %Z} ± {began.uncertainty_seconds:.0f} s; looking inside …")
         details = take_details(self.sources, look.vitals, timing.usual, timing.incident, self.ledger)
-        seen = gather(look.vitals, details, timing, look.symptoms, look.sensitivity, self.ledger)
+        served = measure(self.sources, look.vitals, look.symptoms, timing, self.ledger)
+        seen = gather(look.vitals, details, timing, look.symptoms, look.sensitivity, served, self.ledger)
         suspects = suspects_of(seen)
-        scope = self._scope(look, timing)
+        scope = {**self._scope(look, timing), "measured": served.measured}
         self.say("Asking again for everything that is claimed …")
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
         found = conclude(seen, suspects, recheck, self.now, self._cost())
@@ -243,15 +244,14 @@ class Run:
         )
 
     def _scope(self, look: "Look", timing: Timing) -> dict[str, object]:
-        """Which portions of the requests carry the trouble, how many people met it, and what severity is judged on."""
+        """Which portions of the requests carry the trouble, and how many people met it."""
         services = sorted({s.service for s in look.symptoms} & set(look.vitals.services))
         reach = take_scope(
             self.sources, self.ledger.ask, services, timing.usual, timing.incident, doors=sorted(entries(look.vitals))
         )
         if "portions" in reach.evidence:
             self.ledger.read(reach.evidence["portions"], "portions", {})
-        measured = measure(self.sources, look.vitals, look.symptoms, timing.usual, self.ledger)
-        return {"portions": reach.portions, "users": reach.users, "measured": measured}
+        return {"portions": reach.portions, "users": reach.users}
 
 
 @dataclass(frozen=True)

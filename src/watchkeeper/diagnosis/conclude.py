@@ -5,6 +5,7 @@ from datetime import datetime
 
 from watchkeeper.diagnosis import wording
 from watchkeeper.diagnosis.blame import parts_of
+from watchkeeper.diagnosis.releases import describe
 from watchkeeper.diagnosis.scope import affected
 from watchkeeper.diagnosis.seen import Seen
 from watchkeeper.diagnosis.statements import quoted
@@ -25,7 +26,9 @@ LEAST_PAST_SECONDS = 30.0
 """Telemetry before the onset without which nothing can be called unusual."""
 SHARED_SLOWDOWN = 1.5
 """How much slower the median service must be before an inconclusive diagnosis points at what all share."""
-NO_CHANGE = "nothing was changed in the two hours before it began"
+NO_CHANGE = (
+    "no change of anything is on record for the two hours before it began; if changes are reported, none was made"
+)
 
 
 def conclude(seen: Seen, suspects: Sequence[Suspect], recheck: Recheck, at: datetime, cost: Cost) -> Diagnosis:
@@ -173,4 +176,10 @@ def _release(top: Suspect, seen: Seen, writer: Writer) -> ReleaseVerdict:
         return ReleaseVerdict(status="not-release-related", reason=reason)
     if not seen.details.changes:
         return ReleaseVerdict(status="not-release-related", reason=NO_CHANGE)
-    return ReleaseVerdict(status="not-release-related", reason=f"no change of {top.component} came before it")
+    others = sorted(seen.trials, key=lambda t: abs(t.gap_seconds))[:1]
+    name = quoted(top.component)
+    if not others:
+        return ReleaseVerdict(status="not-release-related", reason=f"no change of {name} came before it")
+    nearest = quoted(describe(others[0].change))
+    reason = f"no change of {name} is on record; the nearest one, {nearest}, is of another service"
+    return ReleaseVerdict(status="not-release-related", reason=reason)

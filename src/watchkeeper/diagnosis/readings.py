@@ -8,6 +8,7 @@ import pyarrow as pa
 from watchkeeper.analysis.series import Key, Red, added, red_series
 from watchkeeper.analysis.symptoms import Sensitivity, Symptom
 from watchkeeper.diagnosis.blame import Share, parts_of, shares_of
+from watchkeeper.diagnosis.measured import Served
 from watchkeeper.diagnosis.releases import Trial, try_change
 from watchkeeper.diagnosis.restarts import restarts_of
 from watchkeeper.diagnosis.seen import Seen
@@ -91,7 +92,8 @@ def callers(answers: Answers, reading: Reading) -> pa.Table:
 def restarts(answers: Answers, reading: Reading) -> pa.Table:
     """Processes that came up around or after the onset though nobody deployed them."""
     found = restarts_of(_vitals(answers, reading), _changes(answers, reading), _timing(answers, reading))
-    return table_of_rows(("service", "started"), sorted(found.items()))
+    rows = [(service, len(times), times[0], times[-1]) for service, times in sorted(found.items())]
+    return table_of_rows(("service", "started", "began", "last_started"), rows)
 
 
 def _changes(answers: Answers, reading: Reading) -> tuple[Change, ...]:
@@ -161,7 +163,13 @@ def derive(
 
 
 def gather(
-    vitals: Vitals, details: Details, timing: Timing, symptoms: list[Symptom], how: Sensitivity, ledger: Ledger
+    vitals: Vitals,
+    details: Details,
+    timing: Timing,
+    symptoms: list[Symptom],
+    how: Sensitivity,
+    served: Served,
+    ledger: Ledger,
 ) -> Seen:
     """Everything that a conclusion rests on, each part of it entered as evidence."""
     computed = derive(ledger, vitals, details.evidence, how, timing.incident)
@@ -179,5 +187,6 @@ def gather(
         shares=blame_shares(ledger, blamed),
         trials=trials_in(ledger, tried),
         saying=Saying(ledger, evidence),
+        served=served,
         gaps=ledger.gaps,
     )

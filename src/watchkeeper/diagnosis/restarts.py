@@ -1,6 +1,7 @@
 """Processes that started anew though nobody deployed them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from watchkeeper.diagnosis.timing import Timing
 from watchkeeper.domain import Change
@@ -10,8 +11,8 @@ BEFORE_SECONDS = 15.0
 """How long before the onset's earliest moment a start still counts."""
 
 
-def restarts_of(vitals: Vitals, changes: Sequence[Change], timing: Timing) -> dict[str, int]:
-    """How many processes of each service came up around or after the onset without a deploy that explains them."""
+def restarts_of(vitals: Vitals, changes: Sequence[Change], timing: Timing) -> dict[str, list[datetime]]:
+    """When processes of each service came up around or after the onset without a deploy that explains them, sorted."""
     grid = vitals.grid
     since = grid.position_of(timing.onset.at) - (timing.onset.uncertainty_seconds + BEFORE_SECONDS) / grid.step_seconds
     found = {}
@@ -20,7 +21,7 @@ def restarts_of(vitals: Vitals, changes: Sequence[Change], timing: Timing) -> di
         own = [c for c in changes if c.service == service]
         unexplained = [step for step in born if not any(_explains(c, grid.time_of(step).timestamp()) for c in own)]
         if unexplained and len(instances) > 1:
-            found[service] = len(unexplained)
+            found[service] = sorted(grid.time_of(step) for step in unexplained)
     return found
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.diagnosis.blame import Share
+from watchkeeper.diagnosis.measured import Served
 from watchkeeper.diagnosis.releases import Trial
 from watchkeeper.diagnosis.statements import Saying
 from watchkeeper.diagnosis.timing import Timing
@@ -23,6 +24,8 @@ class Seen:
     shares: dict[str, Share]
     trials: list[Trial]
     saying: Saying
+    served: Served
+    """How requests were served since it began, and usually."""
     gaps: tuple[str, ...]
 
     @property

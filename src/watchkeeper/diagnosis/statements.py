@@ -15,14 +15,14 @@ from watchkeeper.evidence.readings import key_of
 from watchkeeper.evidence.selectors import Selector, evaluate, select
 
 MEASURES = {
-    "error ratio": ("error_ratio", "%"),
-    "mean latency": ("mean_ms", "ms"),
-    "p95 latency": ("p95_ms", "ms"),
-    "cpu": ("value", "%"),
-    "memory": ("value", "MB"),
-    "pool": ("mean", "x"),
+    "error ratio": ("error_ratio", "%", "share of failed requests of"),
+    "mean latency": ("mean_ms", "ms", "mean latency of"),
+    "p95 latency": ("p95_ms", "ms", "p95 latency (median of short steps) of"),
+    "cpu": ("value", "%", "CPU in use by"),
+    "memory": ("value", "MB", "memory in use by"),
+    "pool": ("mean", "x", "requests waiting for a connection in"),
 }
-"""By a symptom's measure: the column that holds it, and its unit."""
+"""By a symptom's measure: the column that holds it, its unit, and its name in words."""
 RESOURCES = ("cpu", "memory", "pool")
 
 
@@ -66,9 +66,8 @@ class Saying:
         usually = ", usually {before}" if self._has_past(self.evidence[evidence], selector) else ", and no past"
         if symptom.is_felt_by_callers:
             usually += ", as its callers see it"
-        return self.rise(
-            evidence, selector, symptom.service, f"{symptom.measure} of {where}: {{now}}{usually}", "symptom", unit
-        )
+        text = f"{MEASURES[symptom.measure][2]} {where}: {{now}}{usually}"
+        return self.rise(evidence, selector, symptom.service, text, "symptom", unit)
 
     def silence(self, service: str) -> Statement | None:
         """That a service has reported nothing for a while."""
@@ -96,17 +95,38 @@ class Saying:
         first = number_of(self.evidence["first onset"], select("first", "onset"), "clock")
         if began > latest:
             later = between(first, number_of(number, onset))
-            text = f"it began at {quoted(service)} only at {at} ± {give}, {later} after the first symptom"
+            text = f"it began in {quoted(service)} only at {at} ± {give}, {later} after the first symptom"
             return Statement(text, number, earliest, "after", latest, service, "timing")
-        text = f"it began at {quoted(service)} at {at} ± {give}, not after the first symptom ({first})"
+        text = f"it began in {quoted(service)} at {at} ± {give}; the first symptom of all was at {first}"
         return Statement(text, number, earliest, "before", latest + timedelta(seconds=1), service, "timing")
+
+    def started(self, service: str, latest: datetime) -> Statement | None:
+        """That the first process that nobody deployed came up in time."""
+        number, selector = self.evidence["restarts"], select("first", "began", service=service)
+        began = self._value(number, selector)
+        if not isinstance(began, datetime) or began > latest:
+            return None
+        text = f"the first process that nobody started came up at {number_of(number, selector, 'clock')}"
+        return Statement(text, number, selector, "before", latest + timedelta(seconds=1), service, "timing")
+
+    def changed_in_time(self, trial: Trial, latest: datetime) -> Statement | None:
+        """That a change that nothing clears began in time."""
+        number = self.evidence["trials"]
+        selector = select("first", "began", id=trial.change.id, service=trial.change.service)
+        if not trial.is_guilty or trial.change.began_at > latest:
+            return None
+        text = (
+            f"{quoted(describe(trial.change))} began at {number_of(number, selector, 'clock')}, not after the trouble"
+        )
+        limit = latest + timedelta(seconds=1)
+        return Statement(text, number, selector, "before", limit, trial.change.service, "timing")
 
     def blame(self, component: str, unit: str, share: float) -> Statement:
         """That much of the failures or of the extra time stays with the component."""
         number = self.evidence["blame"]
         selector = select("first", "share", component=component, unit=unit)
-        left = f"{number_of(number, selector, '%0')} of the {unit} is left at {quoted(component)}"
-        text = f"{left} after what its callees explain"
+        percent, arise = number_of(number, selector, "%0"), "arise" if unit == "failures" else "arises"
+        text = f"{percent} of the {unit} {arise} in {quoted(component)} itself"
         return Statement(text, number, selector, "≥", _rounded(share / 2), component, "cause", "%")
 
     def resource(self, service: str, kind: str, metric: str) -> Statement | None:
@@ -120,7 +140,7 @@ class Saying:
         """That processes of the service came up though nobody deployed it."""
         number, selector = self.evidence["restarts"], select("first", "started", service=service)
         times = number_of(number, selector, "count")
-        text = f"{quoted(service)} started anew {times} × since the onset, and nobody deployed it"
+        text = f"{quoted(service)} was restarted, {times} × since the onset, and nobody deployed it"
         return Statement(text, number, selector, "≥", 1, service)
 
     def line(self, service: str, template: str, *, is_new: bool) -> Statement | None:

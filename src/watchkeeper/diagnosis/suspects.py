@@ -54,6 +54,8 @@ class Suspect:
     """The change that is blamed, or the last one that was cleared."""
     callers: tuple[int, int] = (0, 0)
     """Calls to it in the incident as its callers saw them, and how many of these failed."""
+    is_failing: bool = False
+    """Whether failures are a symptom of its own, and slowness is none."""
     surge: float = 1.0
     """Requests a second in the incident, as a multiple of the usual."""
 
@@ -78,7 +80,7 @@ class Suspect:
                 return kind  # type: ignore[return-value]
         if self.dependency is not None:
             return "slow-dependency"
-        return "errors" if self.share.errors >= self.share.latency else "latency"
+        return "errors" if self.share.errors >= self.share.latency or self.is_failing else "latency"
 
 
 def suspects_of(seen: Seen) -> list[Suspect]:
@@ -109,7 +111,13 @@ def _say(suspect: Suspect, statement: Statement | None) -> None:
 
 
 def _say_when(suspect: Suspect, seen: Seen) -> None:
-    statement = seen.saying.onset(suspect.component, seen.latest_onset)
+    """When its trouble began; where its requests do not tell, by its restarts or the change that fits."""
+    saying, latest = seen.saying, seen.latest_onset
+    statement = saying.onset(suspect.component, latest)
+    if "restarts" in suspect.traits and (statement is None or statement.operator == "after"):
+        statement = saying.started(suspect.component, latest) or statement
+    if statement is None and suspect.trial is not None:
+        statement = saying.changed_in_time(suspect.trial, latest)
     if statement is not None:
         (suspect.against if statement.operator == "after" else suspect.claims).append(statement)
 
@@ -135,6 +143,9 @@ def _add_symptoms(found: dict[str, Suspect], seen: Seen) -> None:
         if symptom.measure in ("cpu", "memory", "pool", "silence"):
             _speak(suspect, symptom.measure)
         _say(suspect, seen.saying.symptom(symptom))
+    for suspect in found.values():
+        shown = {s.measure for s in seen.symptoms if s.service == suspect.component}
+        suspect.is_failing = "error ratio" in shown and not shown & {"mean latency", "p95 latency"}
 
 
 def _add_resources(found: dict[str, Suspect], seen: Seen) -> None:
@@ -173,7 +184,7 @@ def _add_restarts(found: dict[str, Suspect], seen: Seen) -> None:
 
 def _add_logs(found: dict[str, Suspect], seen: Seen) -> None:
     logs = seen.details.evidence["logs"]
-    for news in seen.details.logs[:20]:
+    for news in (each for each in seen.details.logs[:20] if each.service):
         suspect = _suspect(found, news.service)
         if news.severity < WARN or (news.severity < ERROR and suspect.score == 0):
             continue

@@ -75,7 +75,7 @@ def plain_why(suspect: Suspect) -> str:
         "silence": f"{name} stopped reporting",
         "crash": f"{name} crashes and is started again",
         "pool-exhaustion": f"requests queue for connections in {name}",
-        "memory": f"memory of {name} grows without end",
+        "memory": f"the memory of {name} keeps growing",
         "cpu": f"{name} is short of CPU",
         "slow-dependency": f"{name} waits for {quoted(suspect.dependency or '')}",
         "errors": f"the failures begin in {name}",
@@ -125,7 +125,7 @@ def plain_fix(suspect: Suspect, versions: Mapping[Key, Red]) -> str:
         "silence": _fix_silence(suspect),
         "crash": f"Read the last lines of {name} before each exit; no deploy explains it",
         "pool-exhaustion": f"Raise the connection pool of {name}, or shed load until the surge is over",
-        "memory": f"Restart {name} to buy time and take a heap profile first; no limit was reached yet",
+        "memory": f"Take a heap profile of {name} first, then restart it to buy time; its limit is not known here",
         "cpu": f"Take a CPU profile of {name}; add capacity if the load is legitimate",
         "slow-dependency": (
             f"Look at {quoted(suspect.dependency or '')}; a time-out or breaker in {name} limits the damage"
@@ -158,12 +158,12 @@ def settled_by(suspect: Suspect) -> str:
     """What would confirm or refute this suspicion."""
     name = quoted(suspect.component)
     texts: dict[FaultKind, str] = {
-        "bad-change": "Rolling it back: the trouble ends, or it was not this.",
-        "silence": "One request to its health endpoint.",
-        "crash": "Its exit codes and last log lines.",
-        "pool-exhaustion": "Connections in use against the pool's size, at the database.",
-        "memory": "A heap profile, twice, some minutes apart.",
-        "cpu": "A CPU profile of the process.",
-        "slow-dependency": f"Telemetry of {quoted(suspect.dependency or '')} itself.",
+        "bad-change": "Roll it back: if the trouble ends, the change did it.",
+        "silence": f"Send one request to the health endpoint of {name}.",
+        "crash": f"Read the exit codes of {name} and its last log lines before each exit.",
+        "pool-exhaustion": f"Compare the connections that {name} has in use with the size of its pool.",
+        "memory": f"Take a heap profile of {name} twice, some minutes apart.",
+        "cpu": f"Take a CPU profile of {name}.",
+        "slow-dependency": f"Look at what {quoted(suspect.dependency or '')} itself reports.",
     }
-    return texts.get(suspect.kind, f"A trace of one slow or failing request through {name}.")
+    return texts.get(suspect.kind, f"Look at one trace of a slow or failing request through {name}.")

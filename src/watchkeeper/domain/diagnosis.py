@@ -103,6 +103,8 @@ class Measured(Noun):
     operation: str | None = None
     """The endpoint; None for all of the service's requests."""
     window: Window
+    is_since_onset: bool = False
+    """Whether the window holds nothing but the incident: then it may be short."""
     is_entry: bool = False
     """Whether requests enter the system here; severity is judged on entry services."""
     requests: int = Field(ge=0)

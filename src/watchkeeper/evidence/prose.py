@@ -197,7 +197,7 @@ def _milliseconds(value: float) -> str:
 _FORMS: dict[str, Callable[[float], str]] = {
     "": lambda v: f"{v:,.3g}",
     "ms": _milliseconds,
-    "s": lambda v: f"{v:,.0f} s",
+    "s": lambda v: f"{v:,.0f} s" if abs(v) >= 10 or v == int(v) else f"{v:.1f} s",
     "time": lambda v: _milliseconds(v * 1e3),
     "%": lambda v: f"{v:.1%}",
     "%0": lambda v: f"{v:.0%}",

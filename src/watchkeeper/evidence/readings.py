@@ -96,6 +96,15 @@ def _known(values: Iterable[float]) -> list[Scalar]:
     return [float(v) if np.isfinite(v) else None for v in values]
 
 
+def whole_window(answers: Answers, reading: Reading) -> pa.Table:
+    """Requests, errors and durations of a window that was asked for as one step, whose time says nothing."""
+    table = answers.answer(reading.of[0])
+    if table is None or "time" not in table.column_names:
+        return NO_ROWS
+    kept = table.drop_columns(["time"])
+    return kept.rename_columns(["service" if name == "service_name" else name for name in kept.column_names])
+
+
 def resources(answers: Answers, reading: Reading) -> pa.Table:
     """CPU, memory, pools and queues by service: the level before and now, and the mean (of a queue, what counts)."""
     (number,) = reading.of
@@ -248,6 +257,7 @@ def new_lines(answers: Answers, reading: Reading) -> pa.Table:
 
 READINGS: Readings = {
     "before and now": red,
+    "over the whole window": whole_window,
     "resources before and now": resources,
     "last seen": presence,
     "own time": own_time,

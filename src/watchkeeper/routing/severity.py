@@ -13,6 +13,8 @@ LEVELS: tuple[Severity, ...] = ("P1", "P2", "P3", "P4")
 Z_95 = 1.96
 WHOLE = 0.9
 """The share of the window from which figures count as those of the whole window: grids cut a step off."""
+SHORT = 1.1
+"""As many fast paths must an incident be old before all of it is judged, and not what is plainly bad alone."""
 SHOWN = 3
 """Services whose figures are told where none reached anything."""
 FAST: set[FigureName] = {"errors_percent", "unavailable"}
@@ -123,9 +125,19 @@ def _each(measured: Sequence[Measured], rules: SeverityRules) -> Iterator[Fired]
 
 def _in_time(m: Measured, level: Severity, threshold: Threshold, rules: SeverityRules) -> bool:
     seconds = m.window.duration.total_seconds()
-    if threshold.figure in ("unavailable", "silent") or seconds >= WHOLE * rules.window_seconds:
+    if threshold.figure in ("unavailable", "silent") or _is_whole(m, rules):
         return True
     return level == "P1" and threshold.figure in FAST and seconds >= rules.fast_path_seconds * WHOLE
+
+
+def _is_whole(m: Measured, rules: SeverityRules) -> bool:
+    """Whether it was measured for long enough: the whole window, or all of an incident that is younger.
+
+    Of the last half minute, which is given beside, only the fast path is judged.
+    """
+    seconds = m.window.duration.total_seconds()
+    is_young = m.is_since_onset and seconds > SHORT * rules.fast_path_seconds
+    return is_young or seconds >= WHOLE * rules.window_seconds
 
 
 def _fired(m: Measured, figure: FigureName, seen: _Seen, reached: list[tuple[Severity, Threshold]]) -> Fired:
@@ -205,7 +217,7 @@ def _caveats(measured: Sequence[Measured], rules: SeverityRules) -> Iterator[str
     if measured and not entries:
         yield "Where requests enter is not known, so every service was judged"
     judged = entries or measured
-    whole = [m for m in judged if m.window.duration.total_seconds() >= WHOLE * rules.window_seconds]
+    whole = [m for m in judged if _is_whole(m, rules)]
     if judged and not whole:
         yield f"Less than {_seconds(rules.window_seconds)} was measured: only what is judged at once was"
     thin = [m for m in whole if m.requests < rules.requests and not (m.is_silent or m.is_unavailable)]
