@@ -165,7 +165,7 @@ def test_a_saved_case_is_read_back_as_it_was(chosen: settings.Settings) -> None:
     path = assembly.save_case(chosen, case)
     assert path == chosen.home / "cases" / "INC-2026-0001" / "case.json"
     assert CaseFile.model_validate_json(path.read_text()) == case
-    assert [p.name for p in path.parent.iterdir()] == ["case.json"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["case.json", "evidence.md"]
 
 
 def test_a_store_that_another_process_has_is_told(chosen: settings.Settings) -> None:

@@ -155,7 +155,7 @@ def test_where_nobody_reports_any_more_no_service_is_blamed():
 def test_what_always_failed_is_not_called_usual():
     found = diagnosis_of(Shop(onset=0, failing={"payment": 1.0}, seconds=300))
     assert found.status == "inconclusive"
-    assert "error ratio" in found.headline
+    assert "share of failed requests" in found.headline
     assert "no good past" in (found.inconclusive_because or "")
 
 

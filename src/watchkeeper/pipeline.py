@@ -233,7 +233,12 @@ class Run:
         found = conclude(seen, suspects, recheck, self.now, self._cost())
         known = found.scope.model_dump(exclude=set(scope))
         replay = replay_of(self.ledger, seen, found)
-        notes = (*aside(self.signal, look.symptoms, found), *(REPLAYED if replay and not replay.is_safe else ()))
+        usual = (f"{{{{{details.evidence['usual']}: {edge} | clock}}}}" for edge in ("start()", "end()"))
+        notes = (
+            self.writer.write(f"usual is how it was from {' to '.join(usual)}"),
+            *aside(self.signal, look.symptoms, found),
+            *(REPLAYED if replay and not replay.is_safe else ()),
+        )
         return found.model_copy(
             update={
                 "scope": Scope.model_validate({**known, **scope}),

@@ -25,7 +25,7 @@ from watchkeeper.redaction import redact
 from watchkeeper.routing import routes
 from watchkeeper.routing.assignment import assign
 from watchkeeper.settings import Settings
-from watchkeeper.telemetry.sources import ChangeQuery, Sources
+from watchkeeper.telemetry.sources import ChangeQuery, ExtentQuery, Sources
 
 if TYPE_CHECKING:
     # SQLAlchemy is slow to import: only what opens the records does so.
@@ -69,6 +69,17 @@ def diagnose_again(
         now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
     again = pipeline.diagnose_again(case, sources, now=now, occasion=why, say=say, scan=scan_of(settings))
     return finished(settings, again, now)
+
+
+def require_same_telemetry(case: CaseFile, sources: Sources) -> None:
+    """Raise QueryRejected where the sources hold nothing of the time of the incident: they are those of another one."""
+    known = sources.extent(ExtentQuery(window=case.incident.window)).rows
+    if known.num_rows == 0:
+        window = case.incident.window
+        raise QueryRejected(
+            f"{case.incident.id} is of {window.start:%Y-%m-%d %H:%M} to {window.end:%H:%M %Z}, "
+            "and there is no telemetry of that time here: name the recording that it was diagnosed from"
+        )
 
 
 def diagnose_due(settings: Settings, sources: Sources, say: Say, now: datetime) -> int:
@@ -182,21 +193,29 @@ def as_json(case: CaseFile) -> str:
     return json.dumps(case.model_dump(mode="json"), indent=2, ensure_ascii=True)
 
 
-def save_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> Path:
-    """Keep the case in the records and write its folder: `case.json`, and each draft as a file; answers where.
+def save_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> Path | None:
+    """Keep the case in the records and write its folder: `case.json`, its drafts, its evidence; answers where.
 
-    Where the records cannot be used that is said, and the folder is written all the same.
+    Where the records or the folder cannot be written, that is said, and the other one is; None without a folder.
     """
     kept = _kept(settings, case, say)
     folder = settings.home / "cases" / kept.incident.id
+    try:
+        return _write_folder(folder, kept)
+    except OSError as error:
+        say(f"{folder} cannot be written ({error.strerror}); the case is not kept there")
+        return None
+
+
+def _write_folder(folder: Path, case: CaseFile) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    files = {**as_files(kept.drafts), "evidence.md": evidence_page(kept)}
+    files = {**as_files(case.drafts), "evidence.md": evidence_page(case)}
     written = {path.name for path in folder.iterdir() if _DRAFTED.fullmatch(path.name)}
     for stale in written - set(files):
         (folder / stale).unlink(missing_ok=True)
     for name, text in files.items():
         _write(folder / name, text)
-    return _write(folder / "case.json", as_json(kept))
+    return _write(folder / "case.json", as_json(case))
 
 
 _DRAFTED = re.compile(r"(?:ticket|incident-report|post-mortem|internal-update|status-page)(?:-\d+)?\.(?:md|json)")
@@ -237,5 +256,7 @@ def _claimed(folder: Path, year: int, number: int) -> int:
             (folder / f"INC-{year}-{number:04d}").mkdir(parents=True)
         except FileExistsError:
             number += 1
+        except OSError:
+            return number
         else:
             return number

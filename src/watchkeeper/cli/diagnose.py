@@ -24,7 +24,8 @@ def moment(text: str) -> datetime:
             f"expected a time such as 2026-03-01T14:05:00Z, or `now`, not {text!r}", param_hint="--at"
         ) from error
     if time.tzinfo is None:
-        raise typer.BadParameter(f"{text} has no time zone: write {text}Z for UTC, or {text}+02:00", param_hint="--at")
+        full = text if len(text.strip()) > len("2026-03-01") else f"{text.strip()}T00:00"
+        raise typer.BadParameter(f"{text} has no time zone: write {full}Z for UTC, or {full}+02:00", param_hint="--at")
     if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
         raise typer.BadParameter(
             f"expected a year from {EARLIEST_YEAR} to {LATEST_YEAR}, not {time.year}", param_hint="--at"
@@ -69,6 +70,7 @@ def diagnose(
         raise typer.BadParameter(f"{case} was diagnosed from a recording: name it again", param_hint="--from")
     with assembly.open_sources(chosen, recording, store) as sources:
         if known is not None:
+            assembly.require_same_telemetry(known, sources)
             found = assembly.diagnose_again(chosen, known, sources, say, why="request")
         else:
             assert signal is not None
@@ -88,7 +90,7 @@ def _question(service: str | None, at: str | None) -> "Signal":
     return Signal(kind="question", at=time, service=service)
 
 
-def present(case: "CaseFile", saved_at: Path, as_json: bool = False) -> None:
+def present(case: "CaseFile", saved_at: Path | None, as_json: bool = False) -> None:
     """Print the case, and exit 3 where it is inconclusive."""
     from watchkeeper import assembly
     from watchkeeper.cli import show

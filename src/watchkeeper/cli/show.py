@@ -20,16 +20,17 @@ from watchkeeper.domain import (
 )
 
 WIDTH = 80
+NOT_KEPT = "not kept in a folder: it cannot be written"
 LABEL = 10
 HYPOTHESES, AFFECTED, PORTIONS, CLAIMS, EVIDENCE = 3, 10, 5, 6, 40
 """How many of each are printed; the rest is counted, and is in the case's file."""
 
 
-def case_text(case: CaseFile, saved_at: Path) -> str:
+def case_text(case: CaseFile, saved_at: Path | None) -> str:
     """The latest diagnosis of a case and the evidence behind it; text from outside is made harmless."""
     diagnosis = case.latest
     if diagnosis is None:
-        return f"{case.incident.id} has not been diagnosed yet\n\n{'Case':<{LABEL}}{saved_at}"
+        return f"{case.incident.id} has not been diagnosed yet\n\n{'Case':<{LABEL}}{saved_at or NOT_KEPT}"
     sections = [
         _wrapped(one_line(diagnosis.headline, 400)),
         _summary(diagnosis, case.assignment),
@@ -38,8 +39,8 @@ def case_text(case: CaseFile, saved_at: Path) -> str:
         _section("Causes considered", _hypotheses(diagnosis)),
         _section("What could not be seen", (_item("-", gap) for gap in diagnosis.gaps)),
         _section("Claims that did not hold", _struck(diagnosis)),
-        _section("Evidence", _evidence(case.evidence)),
-        "\n".join([_field("Took", _cost(diagnosis)), f"{'Case':<{LABEL}}{saved_at}"]),
+        _section("Evidence", _evidence(case.evidence, cited(diagnosis))),
+        "\n".join([_field("Took", _cost(diagnosis)), f"{'Case':<{LABEL}}{saved_at or NOT_KEPT}"]),
     ]
     return "\n\n".join(part for part in sections if part)
 
@@ -64,7 +65,7 @@ def _summary(diagnosis: Diagnosis, assignment: Assignment | None) -> str:
         lines.append(_field("Because", diagnosis.inconclusive_because))
     if diagnosis.scope.since:
         give = diagnosis.scope.onset_uncertainty_seconds
-        lines.append(_field("Since", clock(diagnosis.scope.since) + (f" ± {give:.0f} s" if give is not None else "")))
+        lines.append(_field("Since", clock(diagnosis.scope.since) + (f" ± {give:g} s" if give is not None else "")))
     lines.append(_field("Release", _release(diagnosis.release)))
     lines += _assigned(assignment)
     if diagnosis.suggested_fix:
@@ -169,10 +170,22 @@ def _claims(sign: str, claims: Sequence[Claim]) -> Iterator[str]:
     yield from (f"   {line}" for line in _more(len(claims) - CLAIMS))
 
 
-def _evidence(evidence: Sequence[Evidence]) -> Iterator[str]:
-    for item in evidence[:EVIDENCE]:
+def cited(diagnosis: Diagnosis) -> set[str]:
+    """The numbers of the evidence that the diagnosis, as it is printed, points to."""
+    scope = diagnosis.scope
+    claims = [c for h in diagnosis.hypotheses[:HYPOTHESES] for c in (*h.claims[:CLAIMS], *h.against[:CLAIMS])]
+    numbers = {claim.evidence for claim in claims} | {figure.evidence for figure in diagnosis.figures}
+    numbers |= {each.evidence for each in scope.portions[:PORTIONS]} | {each.evidence for each in scope.affected}
+    numbers |= {each.evidence for each in scope.measured} | {scope.users.evidence if scope.users else None}
+    return {number for number in numbers if number}
+
+
+def _evidence(evidence: Sequence[Evidence], pointed_at: set[str]) -> Iterator[str]:
+    """What is pointed at, and what could not be answered; the rest is counted."""
+    shown = [item for item in evidence if item.id in pointed_at or item.status == "failed"]
+    for item in shown[:EVIDENCE]:
         yield _item(f"{item.id:<4} {item.status:<6} {_rows(item):>10}", item.failure or item.question, limit=300)
-    yield from _more(len(evidence) - EVIDENCE)
+    yield from _more(len(evidence) - min(len(shown), EVIDENCE))
 
 
 def _rows(item: Evidence) -> str:

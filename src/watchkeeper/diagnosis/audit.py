@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from watchkeeper.diagnosis.tables import miscounted
 from watchkeeper.diagnosis.verify import grounding_of, names_in
 from watchkeeper.domain import CaseFile, Claim, Diagnosis, Figure
 from watchkeeper.errors import QueryRejected, SourceUnavailable
@@ -30,6 +31,7 @@ def _problems(diagnosis: Diagnosis, recheck: Recheck, names: frozenset[str]) -> 
         yield from _unsourced(text, diagnosis.figures, names)
     yield from _moved(diagnosis.figures, recheck)
     yield from _misgiven(diagnosis)
+    yield from miscounted(diagnosis.scope, recheck)
     top = diagnosis.hypotheses[0] if diagnosis.status == "diagnosed" else None
     if top is not None:
         because = grounding_of(top.component, top.claims)

@@ -92,6 +92,8 @@ def suspects_of(seen: Seen) -> list[Suspect]:
     _add_restarts(found, seen)
     _add_logs(found, seen)
     _add_fanouts(found, seen)
+    # Recordings may hold spans of a service without a name: nobody can be told to look there.
+    found.pop("", None)
     for suspect in found.values():
         suspect.surge = _surge(seen.vitals, seen.timing, suspect.component)
         suspect.callers = _seen_by_callers(seen.vitals, seen.timing, suspect.component)
