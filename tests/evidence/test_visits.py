@@ -1,6 +1,7 @@
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pytest
 
 from made_visits import NOON, QUIET, UNTIL, Row, lines_of, logs_table, order, spans_table, world
 from watchkeeper.analysis.visit_findings import Blamed, blamed
@@ -74,6 +75,23 @@ def test_without_any_telemetry_nobody_is_blamed():
     assert (ranked, rows.num_rows) == ([], 0)
 
 
+@pytest.mark.parametrize("kind", ["client", "internal", "producer"])
+def test_requests_that_nobody_is_seen_to_answer_blame_nobody(kind: str):
+    spans = world_tables()["spans"]
+    alone = spans.set_column(spans.column_names.index("kind"), "kind", pa.array([kind] * spans.num_rows))
+    orphans = alone.set_column(
+        alone.column_names.index("parent_span_id"), "parent_span_id", pa.array(["f" * 16] * alone.num_rows)
+    )
+    with store_of({"spans": orphans}) as store:
+        look(store)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_handful_of_spans_is_enough_to_come_to_an_end(rows: int):
+    with store_of({name: table.slice(0, rows) for name, table in world_tables().items()}) as store:
+        assert look(store)[1] == []
+
+
 class Down:
     """A store whose traces do not answer."""
 
@@ -94,13 +112,13 @@ def test_a_source_that_is_down_is_a_gap_and_nothing_is_raised():
 
 def test_a_change_has_a_short_name_that_says_what_it_is_about():
     with store_of(world_tables()) as store:
-        rows = look(store, Ledger()).rows.to_pylist()
+        rows = look(store)[0].to_pylist()
     names = {(row["component"], row["signal"], row["change"]) for row in rows}
     assert len(names) == len(rows)
 
 
 def test_nothing_is_asked_beyond_the_incident_s_end_but_the_references():
-    ledger = Ledger()
+    ledger = Ledger(readings=READINGS)
     with store_of(world_tables()) as store:
         look(store, ledger)
     assert {entry.window.end for entry in ledger.evidence} == {UNTIL, QUIET.end}

@@ -172,6 +172,8 @@ def _unexplained(
     What a service does depends on what it is asked. The past is made up from visits by what the caller had done
     before it called, in the proportions of the present (direct standardisation).
     """
+    if asked.size == 0:
+        return np.ones(0)
     order = np.argsort(patterns.pattern, kind="stable")
     bounds = np.searchsorted(patterns.pattern[order], np.arange(patterns.event.size + 1))
     alone = {int(e): int(p) for p, e in enumerate(patterns.event) if patterns.after[p] < 0}
