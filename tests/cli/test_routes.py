@@ -41,7 +41,7 @@ def test_a_case_is_explained_by_its_incident_or_its_file(saved: Path) -> None:
     flat = " ".join(text.split())
     assert flat.startswith("INC-2026-0007: P2, on-call, by the route `P2`")
     assert "is 680 ms, 2.83 times its usual 240 ms (P2 from 2 times, P3 above 1.2 times)" in flat
-    assert "Team on-call: dashboard caused it, and the service catalogue does not say whose dashboard is" in flat
+    assert "Team on-call: the service catalogue names no team for dashboard (dashboard caused it)" in flat
     assert "Actions channel, ticket Channels #incidents" in flat
     assert "=> P2 severity is P2" in flat
     assert "- P1 severity is P2, not P1" in flat

@@ -75,7 +75,7 @@ def test_it_goes_to_those_who_own_what_caused_it() -> None:
 def test_where_nobody_is_known_the_root_stands_in_and_that_is_said() -> None:
     found = assigned(case_of(diagnosed(SLOW)), NOBODY)
     assert (found.team, found.owner, found.channels) == ("on-call", None, ("#incidents",))
-    assert "the service catalogue does not say whose checkout is" in found.reason
+    assert "the service catalogue names no team for checkout" in found.reason
     assert "the team of the route `everything` is inferred" in found.reason
 
 

@@ -75,8 +75,13 @@ def test_every_rule_that_fired_is_told_the_most_severe_first() -> None:
         ("P2", "cpu_percent", "stock"),
         ("P3", "p95_seconds", "dashboard"),
     ]
+    assert found.fired[2].text == "CPU of stock over 5 minutes is at 90 % (P2 above 80 %)"
+
+
+def test_the_reason_tells_what_decides_and_counts_the_rest() -> None:
+    found = judged(measured(errors=60, p95_ms=1500), measured("stock", cpu_share=0.9, is_entry=False))
     assert "60 of 1,000 requests to dashboard over 5 minutes failed, 6 % (P1 above 5 %" in found.reason
-    assert "CPU of stock over 5 minutes is at 90 % (P2 above 80 %)" in found.reason
+    assert found.reason.endswith("; and 3 of lesser severity")
 
 
 def test_where_no_threshold_is_reached_the_figures_are_told() -> None:

@@ -89,10 +89,12 @@ def verdict(
     now = datetime.now(UTC)
     began, judge = _past(onset, now), _typed(by) or _login()
     from watchkeeper import assembly, settings
+    from watchkeeper.cli.screen import say
     from watchkeeper.domain import Verdict
     from watchkeeper.errors import QueryRejected
 
-    with assembly.open_records(settings.load(context.obj)) as records:
+    chosen = settings.load(context.obj)
+    with assembly.open_records(chosen) as records:
         case = records.case(incident_id)
         if not case.diagnoses:
             raise QueryRejected(f"{incident_id} has no diagnosis to judge yet")
@@ -106,8 +108,12 @@ def verdict(
             ticket=ticket,
         )
         records.add_verdict(incident_id, given, _typed(note))
+        judged_case = records.case(incident_id)
+    assembly.save_case(chosen, judged_case, say)
     meant = case.diagnoses[given.diagnosis].headline
-    typer.echo(_filled(f"{incident_id}, diagnosis {given.diagnosis}: {judged} by {judge}. It said: {_safe(meant)}"))
+    truly = f" The true cause: {_safe(given.true_cause)}." if given.true_cause else ""
+    told = f"{incident_id}, diagnosis {given.diagnosis}: {judged} by {judge}.{truly} It said: {_safe(meant)}"
+    typer.echo(_filled(told))
 
 
 def _table(found: list["CaseSummary"]) -> Iterator[str]:

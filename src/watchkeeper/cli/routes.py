@@ -73,6 +73,8 @@ def _explained(incident: str, explained: "Explanation") -> Iterator[str]:
     yield f"{incident}: {assigned.severity}, {one_line(assigned.team)}, by the route `{one_line(assigned.route)}`"
     yield ""
     yield _field("Severity", explained.severity_from)
+    for fired in explained.judged.fired:
+        yield _field("", f"{fired.severity}: {fired.text}")
     yield _field("Team", f"{assigned.team}: {explained.team_from}")
     yield _field("Owner", assigned.owner or "nobody is named")
     yield _field("Actions", ", ".join(assigned.actions) or "none")

@@ -135,8 +135,8 @@ def _team(path: Sequence[Node], party: _Party, catalogue: Catalogue) -> tuple[st
         return str(root.team), f"{party.because}, so the team of the route `{root.name}` is inferred"
     if team := catalogue.service(party.service).team:
         return team, f"the service catalogue says so, {party.because}"
-    unknown = f"the service catalogue does not say whose {party.service} is"
-    return str(root.team), f"{party.because}, and {unknown}, so the team of the route `{root.name}` is inferred"
+    unknown = f"the service catalogue names no team for {party.service}"
+    return str(root.team), f"{unknown} ({party.because}): the team of the route `{root.name}` is inferred"
 
 
 def _owner(path: Sequence[Node], party: _Party, catalogue: Catalogue) -> str | None:

@@ -63,7 +63,10 @@ def judge(measured: Sequence[Measured], rules: SeverityRules, *, data_loss: bool
         missing = "no service could be measured, which is no sign of health"
         return Judged(severity=rules.unmeasured, reason=f"{rules.unmeasured}: {missing}")
     severity = fired[0].severity if fired else "P4"
-    because = "; ".join(f.text for f in fired) or f"no threshold is reached: {_calm(measured)}"
+    decisive = [f.text for f in fired if f.severity == severity]
+    lesser = len(fired) - len(decisive)
+    because = "; ".join(decisive) or f"no threshold is reached: {_calm(measured)}"
+    because += f"; and {lesser} of lesser severity" if lesser else ""
     sentences = [f"{severity}: {because}", *_caveats(measured, rules)]
     return Judged(severity=severity, reason=". ".join(sentences), fired=tuple(fired))
 
