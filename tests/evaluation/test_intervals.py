@@ -2,7 +2,8 @@
 
 import pytest
 
-from watchkeeper.evaluation.intervals import differing, losing, of_chance, of_mean, wilson
+from watchkeeper.casebook.figures import wilson
+from watchkeeper.evaluation.intervals import differing, losing, of_chance, of_mean
 
 
 def test_a_share_has_the_interval_of_the_textbook() -> None:

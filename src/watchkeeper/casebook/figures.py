@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from watchkeeper.domain import Noun
 
-Z_95 = 1.959964
+Z_95 = 1.959963984540054
 ENOUGH = 5
 """Of fewer cases than this, no figure decides whether a target is met."""
 
@@ -77,8 +77,13 @@ def _standing(mean: float | None, count: int, target: float) -> Standing:
     return "met" if mean < target else "missed"
 
 
-def wilson(part: int, whole: int, z: float = Z_95) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927): it stays within [0, 1] and holds for few cases; whole > 0."""
+def wilson(part: float, whole: int, z: float = Z_95) -> tuple[float, float]:
+    """The score interval of a share (Wilson 1927): it stays within [0, 1] and holds for few cases.
+
+    Raises ValueError where there is no case at all.
+    """
+    if whole <= 0:
+        raise ValueError("a share of nothing has no interval")
     share, square = part / whole, z * z
     middle = (share + square / (2 * whole)) / (1 + square / whole)
     half = z * math.sqrt(share * (1 - share) / whole + square / (4 * whole * whole)) / (1 + square / whole)

@@ -7,19 +7,8 @@ import numpy as np
 
 Interval = tuple[float, float]
 
-Z_95 = 1.959963984540054
 RESAMPLES = 2000
 SEED = 20
-
-
-def wilson(hits: float, cases: int, z: float = Z_95) -> Interval:
-    """The 95 % interval of a share (Wilson, 1927), clipped to [0, 1]; raises ValueError without any case."""
-    if cases <= 0:
-        raise ValueError("a share of nothing has no interval")
-    share, spread = hits / cases, z * z / cases
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / cases + spread / (4 * cases))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def of_mean(values: Sequence[float], seed: int = SEED) -> Interval:

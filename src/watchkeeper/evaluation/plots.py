@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from watchkeeper.casebook.figures import wilson
 from watchkeeper.errors import ConfigError
-from watchkeeper.evaluation.intervals import Interval, wilson
+from watchkeeper.evaluation.intervals import Interval
 from watchkeeper.evaluation.scorecard import NOTHING, Group, Result, Scorecard
 
 if TYPE_CHECKING:

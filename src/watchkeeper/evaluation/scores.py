@@ -6,8 +6,9 @@ from statistics import fmean, median
 
 import numpy as np
 
+from watchkeeper.casebook.figures import wilson
 from watchkeeper.datasets.cases import Answer
-from watchkeeper.evaluation.intervals import Interval, of_chance, of_mean, wilson
+from watchkeeper.evaluation.intervals import Interval, of_chance, of_mean
 from watchkeeper.evaluation.scorecard import NOTHING, BaselineScore, Group, Result, Seconds, Status
 
 Matcher = Callable[[str, str], bool]
