@@ -95,3 +95,16 @@ def test_the_loop_leaves_recordings_and_old_cases_alone(home: Path, open_case: t
     recorded = case.incident.model_copy(update={"is_recorded": True})
     assembly.save_case(settings.load(), case.model_copy(update={"incident": recorded}))
     assert assembly.diagnose_due(settings.load(), store, lambda _: None, at(NOTICED + 125)) == 0
+
+
+class Broken:
+    """A store that breaks at whatever it is asked."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError("a bug")
+
+
+def test_one_case_that_cannot_be_diagnosed_does_not_end_the_round(home: Path, open_case: tuple[Store, CaseFile]):
+    said: list[str] = []
+    assert assembly.diagnose_due(settings.load(), Broken(), said.append, at(NOTICED + 125)) == 0  # type: ignore[arg-type]
+    assert said == ["INC-2026-0001 could not be diagnosed again: RuntimeError: a bug"]

@@ -92,12 +92,19 @@ def diagnose_due(settings: Settings, sources: Sources, say: Say, now: datetime) 
         listed = records.cases(since=now - timedelta(hours=WATCHED_HOURS))
         cases = [records.case(each.incident_id) for each in listed if each.state in OPEN_STATES]
     for case in cases:
-        why = None if case.incident.is_recorded else occasion(case, now, _changes_known(sources, case, now))
-        if why is not None:
-            again = diagnose_again(settings, case, sources, say, why=why, now=now)
-            save_case(settings, again, say)
-            done += 1
+        try:
+            done += _again_if_due(settings, case, sources, say, now)
+        except Exception as error:  # noqa: BLE001  one case that cannot be diagnosed must not starve the others
+            say(f"{case.incident.id} could not be diagnosed again: {type(error).__name__}: {error}")
     return done
+
+
+def _again_if_due(settings: Settings, case: CaseFile, sources: Sources, say: Say, now: datetime) -> bool:
+    why = None if case.incident.is_recorded else occasion(case, now, _changes_known(sources, case, now))
+    if why is None:
+        return False
+    save_case(settings, diagnose_again(settings, case, sources, say, why=why, now=now), say)
+    return True
 
 
 def _changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Change]:
