@@ -72,10 +72,12 @@ def conclude_visits(
 
 
 def _first_change(seen: InsideVisits) -> datetime:
-    """When the first of those with half as much against them as the first began to change."""
-    least = seen.ranked[0].score / 2
-    began = [each.began for each in seen.ranked if each.score >= least and each.began is not None]
-    return min(began, default=seen.at)
+    """When the incident began: the moment from which on most of what changed is clearest, the earliest of equals."""
+    says: dict[datetime, float] = {}
+    for each in seen.ranked:
+        if each.began is not None:
+            says[each.began] = says.get(each.began, 0.0) + each.score
+    return min(says, key=lambda moment: (-says[moment], moment), default=seen.at)
 
 
 def _candidate(seen: InsideVisits, blamed: Blamed, probability: float, ground: Ground) -> Candidate:
@@ -132,8 +134,8 @@ def _timing(seen: InsideVisits, blamed: Blamed, ground: Ground) -> Statement:
     at, give = (number_of(seen.blamed, s, u) for s, u in ((selector, "clock"), (select("first", "give_seconds"), "s")))
     name = quoted(blamed.component)
     if blamed.began is not None and blamed.began > ground.latest_onset:
-        text = f"what changed in {name} is clearest only from {at} on, ± {give}: others changed before"
+        text = f"what changed in {name} is clearest only from {at} on, ± {give}: most else changed before"
         return Statement(text, seen.blamed, selector, "after", ground.latest_onset, blamed.component, "timing")
-    text = f"what changed in {name} is clearest from {at} on, ± {give}: no other changed before it"
+    text = f"what changed in {name} is clearest from {at} on, ± {give}: not after most else"
     limit = ground.latest_onset + timedelta(seconds=1)
     return Statement(text, seen.blamed, selector, "before", limit, blamed.component, "timing")
