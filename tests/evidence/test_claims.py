@@ -1,5 +1,6 @@
 """What may support a cause: a claim that holds when asked again, is about it, and would be false of health."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -175,3 +176,9 @@ def test_a_claim_that_was_kept_can_be_checked_later():
     assert recheck_claim(claim, ground().recheck) is None
     assert recheck_claim(claim.model_copy(update={"value": 500}), ground().recheck) is not None
     assert recheck_claim(claim, ground(Shop(is_down=True)).recheck) == "the store is down"
+
+
+def test_a_change_that_was_so_before_is_struck():
+    always = stated('first(mean_ms) where service = "cart"', ">", 10)
+    assert standing(always) == "holds"
+    assert "was so before" in standing(replace(always, is_change=True))

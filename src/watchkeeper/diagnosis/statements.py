@@ -54,7 +54,7 @@ class Saying:
         words = template.replace("{now}", number_of(number, selector, unit))
         words = words.replace("{before}", number_of(number, control, unit))
         middle = _rounded((now + before) / 2)
-        return Statement(words, number, selector, ">", middle, about, role, unit)
+        return Statement(words, number, selector, ">", middle, about, role, unit, is_change=True)
 
     def symptom(self, symptom: Symptom) -> Statement | None:
         """That the symptom's figure is higher than it was."""

@@ -43,6 +43,8 @@ class Statement:
     about: ServiceName
     role: ClaimRole = "cause"
     unit: str = ""
+    is_change: bool = False
+    """Whether it says that something is otherwise than before: then it is struck where it was so before too."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def check(statement: Statement, component: ServiceName, ground: Ground) -> Claim
         return Struck(
             claim=claim, because=f"only a part of the rows of {statement.evidence} can be had, too few to count"
         )
+    if statement.is_change and not discriminates(statement, ground):
+        return Struck(claim=claim, because="asked again in full, it was so before as well")
     return claim.model_copy(update={"standing": _standing(statement, found, component, ground)})
 
 
