@@ -10,6 +10,8 @@ from watchkeeper import assembly, settings
 from watchkeeper.diagnosis.audit import audit
 from watchkeeper.domain import CaseFile, Signal
 from watchkeeper.pipeline import READINGS, diagnose, diagnose_again
+from watchkeeper.tables import table_of
+from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import Answer, Cancel, ChangeQuery
 from watchkeeper.telemetry.store import Store
 
@@ -108,3 +110,19 @@ def test_one_case_that_cannot_be_diagnosed_does_not_end_the_round(home: Path, op
     said: list[str] = []
     assert assembly.diagnose_due(settings.load(), Broken(), said.append, at(NOTICED + 125)) == 0  # type: ignore[arg-type]
     assert said == ["INC-2026-0001 could not be diagnosed again: RuntimeError: a bug"]
+
+
+def test_that_it_is_over_is_told_and_what_it_was_stays_explained():
+    store = Shop(seconds=1500, onset=240, slow={"checkout": 150}).store()
+    case = first_look(store)
+    calm = Shop(seconds=1500, onset=10_000).tables()
+    ended = at(320)
+    mixed = {
+        name: [row for row in Shop(seconds=1500, slow={"checkout": 150}).tables()[name] if row["time"] < ended]  # type: ignore[operator]
+        + [row for row in calm[name] if row["time"] >= ended]  # type: ignore[operator]
+        for name in ("spans", "metrics", "logs")
+    }
+    over = store_of({name: table_of(name, rows) for name, rows in mixed.items()})  # type: ignore[arg-type,misc]
+    again = diagnose_again(case, over, now=at(1500), occasion="after 15 minutes")
+    assert again.diagnoses[1].changed[0] == "no symptom stands out any more: it seems to be over"
+    assert again.diagnoses[1].hypotheses[0].component == "checkout"

@@ -45,6 +45,7 @@ METRICS_SECONDS = 1800.0
 REPLAYED = ("sending the reproduction may change data; the original request's body and headers are not recorded",)
 LONGER_SECONDS = (80.0, 160.0, 320.0, 640.0)
 """A diagnosis is often asked for when the trouble has lasted: stretches that may be all trouble."""
+NO_MORE = "no symptom stands out any more: it seems to be over"
 NOBODY_REPORTS = "no service reports any more: look at the collector, the network and this store before any service"
 
 
@@ -108,6 +109,8 @@ def diagnose_again(
     diagnosis, window = run.diagnose()
     before = case.latest
     changed = () if before is None else run.told(differences(before, diagnosis))
+    if run.is_over:
+        changed = (NO_MORE, *changed)
     figures = tuple(dict.fromkeys((*diagnosis.figures, *run.writer.figures)))
     diagnosis = diagnosis.model_copy(update={"occasion": occasion, "changed": changed, "figures": figures})
     span = Window(start=min(window.start, case.incident.window.start), end=max(window.end, case.incident.window.end))
@@ -135,6 +138,7 @@ class Run:
         self.signal, self.sources, self.now, self.how = signal, sources, now, how
         self.say, self.ledger = say, ledger
         self.writer = Writer(ledger)
+        self.is_over = False
         self._began = time.monotonic()
 
     def diagnose(self) -> tuple[Diagnosis, Window]:
@@ -144,7 +148,9 @@ class Run:
         window = Window.before(until, how.lookback_seconds)
         self.say(f"Looking at {window.start:%H:%M:%S} to {window.end:%H:%M:%S %Z} …")
         look, ended = _look(signal, self.sources, window, how, self.ledger)
-        self.say(f"{len(look.symptoms)} symptoms in {len(look.vitals.names)} services.")
+        self.is_over = look.is_over
+        symptoms = "symptom" if len(look.symptoms) == 1 else "symptoms"
+        self.say(f"{len(look.symptoms)} {symptoms} in {len(look.vitals.names)} services.")
         self.writer.names = frozenset({signal.service or "", *look.vitals.names})
         found = self._concluded(look, ended)
         notes = (*(self.writer.write(note) for note in look.notes), *found.notes)
@@ -222,7 +228,7 @@ class Run:
     def _explain(self, look: "Look") -> Diagnosis:
         timing = timing_of(look.vitals, look.symptoms)
         began = timing.onset
-        self.say(f"It began at {began.at:%H:%M:%S %Z} ± {began.uncertainty_seconds:.0f} s; looking inside …")
+        self.say(f"It began at {began.at:%H:%M:%S %Z} ± {began.uncertainty_seconds:g} s; looking inside …")
         details = take_details(self.sources, look.vitals, timing.usual, timing.incident, self.ledger)
         served = measure(self.sources, look.vitals, look.symptoms, timing, self.ledger)
         seen = gather(look.vitals, details, timing, look.symptoms, look.sensitivity, served, self.ledger)
@@ -269,6 +275,8 @@ class Look:
     sensitivity: Sensitivity
     notes: tuple[str, ...]
     """Templates of what a reader must know about the moment that was looked at."""
+    is_over: bool = False
+    """Whether it shows an earlier moment, as nothing stands out at the later one that was asked for."""
 
 
 def _look(signal: Signal, sources: Sources, window: Window, how: Scan, ledger: Ledger) -> tuple[Look, datetime | None]:
@@ -288,11 +296,13 @@ def _look(signal: Signal, sources: Sources, window: Window, how: Scan, ledger: L
     symptoms, keen = _symptoms(signal, vitals, how)
     noticed = signal.at - timedelta(seconds=how.lag_seconds)
     if not symptoms and signal.at < window.end:
-        window = Window.before(noticed, how.lookback_seconds)
-        vitals = take_vitals(sources, window, ledger)
-        symptoms, keen = _symptoms(signal, vitals, how)
-        end = f"{{{{{vitals.evidence['services']}: end() | clock}}}}"
-        notes.append(f"no symptom stands out any more: this is how it was at {end}")
+        earlier = take_vitals(sources, Window.before(noticed, how.lookback_seconds), ledger)
+        then, keen_then = _symptoms(signal, earlier, how)
+        if then:
+            end = f"{{{{{earlier.evidence['services']}: end() | clock}}}}"
+            notes.append(f"no symptom stands out any more: this is how it was at {end}")
+            window = Window.before(noticed, how.lookback_seconds)
+            return Look(window, earlier, then, keen_then, tuple(notes), is_over=True), ended
     return Look(window, vitals, symptoms, keen, tuple(notes)), ended
 
 

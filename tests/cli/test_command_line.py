@@ -116,6 +116,30 @@ def test_a_case_is_diagnosed_again_on_request(
     assert "was diagnosed from a recording: name it again" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_written_is_told_and_the_diagnosis_is_still_printed(
+    recording: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "cases").write_text("a file where the folder should be")
+    with typed(monkeypatch, "diagnose", "--from", str(recording), "--service", "checkout", "--at", AT_THE_END) as end:
+        pass
+    shown = capsys.readouterr()
+    assert (end.value.code, "nothing wrong was found" in shown.out) == (0, True)
+    assert "cannot be written" in shown.err
+
+
+def test_routes_that_cannot_be_read_are_told_before_anything_is_asked(
+    recording: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "routes.yaml").write_text("severity: 3")
+    with typed(monkeypatch, "diagnose", "--from", str(recording), "--service", "checkout", "--at", AT_THE_END) as end:
+        pass
+    shown = capsys.readouterr()
+    assert (end.value.code, shown.out) == (2, "")
+    assert "routes.yaml" in shown.err
+    assert "Looking at" not in shown.err
+
+
 def test_records_that_cannot_be_read_are_told_and_the_diagnosis_is_still_printed(
     recording: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

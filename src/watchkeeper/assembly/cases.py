@@ -48,8 +48,10 @@ def scan_of(settings: Settings) -> Scan:
 def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, is_recording: bool = False) -> CaseFile:
     """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone.
 
-    In a recording time stands still at its end: what was never recorded after it is no silence.
+    In a recording time stands still at its end: what was never recorded after it is no silence. Raises ConfigError for
+    routes or a catalogue that cannot be read, before anything is asked.
     """
+    require_configuration(settings)
     now = datetime.now(UTC)
     if is_recording:
         ends = latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds)
@@ -64,11 +66,18 @@ def diagnose_again(
     settings: Settings, case: CaseFile, sources: Sources, say: Say, *, why: str, now: datetime | None = None
 ) -> CaseFile:
     """The case with one more diagnosis, of what can be known now; of a recorded incident, at the recording's end."""
+    require_configuration(settings)
     now = now or datetime.now(UTC)
     if case.incident.is_recorded:
         now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
     again = pipeline.diagnose_again(case, sources, now=now, occasion=why, say=say, scan=scan_of(settings))
     return finished(settings, again, now)
+
+
+def require_configuration(settings: Settings) -> None:
+    """Raise ConfigError where the routes or the service catalogue cannot be read: better at once than at the end."""
+    catalogue.load(settings.home)
+    routes.load(settings.home)
 
 
 def require_same_telemetry(case: CaseFile, sources: Sources) -> None:

@@ -23,6 +23,7 @@ def serve(
     chosen = settings.load(context.obj, {"server.host": host, "server.port": port})
     log_to_stderr(chosen.log.level)
     running.require_loopback(chosen.server.host)
+    assembly.require_configuration(chosen)
     # The server hands the signal on after its last request: then the store is still to be closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with assembly.live_store(chosen) as store:
