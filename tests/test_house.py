@@ -28,8 +28,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": GROUND | {"library"},
     "telemetry": GROUND | {"settings", "library"},
     "analysis": GROUND,
-    "evidence": ASKING | {"analysis"},
+    "knowledge": GROUND | {"library", "settings"},
+    "evidence": ASKING | {"analysis", "knowledge"},
     "diagnosis": GATHERING,
+    "agents": GATHERING | {"diagnosis", "library", "settings"},
+    "chat": GATHERING | {"agents", "catalogue", "diagnosis", "drafts", "knowledge", "library"},
     "intake": GATHERING,
     "watch": GATHERING,
     "routing": GROUND | {"catalogue", "library", "settings"},
@@ -39,15 +42,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": GROUND,
     "pipeline": GATHERING | {"catalogue", "diagnosis", "drafts", "intake", "routing", "watch"},
     "assembly": GATHERING
-    | {"casebook", "catalogue", "diagnosis", "drafts", "intake", "library", "pipeline", "records", "routing"}
+    | {"agents", "casebook", "catalogue", "chat", "diagnosis", "drafts", "intake", "knowledge", "library"}
+    | {"pipeline", "records", "routing"}
     | {"settings", "telemetry", "watch"},
     "lab": {"domain", "errors"},
     "evaluation": GATHERING
     | {"assembly", "casebook", "datasets", "diagnosis", "intake", "lab", "library", "pipeline", "server", "settings"}
     | {"telemetry", "watch"},
-    "server": GROUND | {"assembly", "library", "settings", "telemetry"},
+    "server": GROUND | {"agents.events", "assembly", "chat", "library", "settings", "telemetry"},
     "cli": GROUND
-    | {"assembly", "casebook", "catalogue", "evaluation", "lab", "library", "routing", "server", "settings"}
+    | {"agents.events", "assembly", "casebook", "catalogue", "chat", "evaluation", "knowledge", "lab", "library"}
+    | {"routing", "server", "settings"}
     | {"records.summaries", "telemetry.sources", "watch"},
     "__main__": {"cli"},
 }
@@ -72,7 +77,15 @@ ONLY_IN: dict[str, set[str]] = {
     "sqlalchemy": {"records"},
     "alembic": {"records"},
     "matplotlib": {"evaluation"},
-    "jinja2": {"drafts", "evaluation"},
+    "jinja2": {"agents", "drafts", "evaluation"},
+    "langgraph": {"agents"},
+    "langchain_openai": {"agents"},
+    "langchain_core": {"agents", "evidence"},
+    "langchain_core.tools": {"evidence", "agents"},
+    "openai": {"agents"},
+    "tenacity": {"agents"},
+    "chromadb": {"knowledge"},
+    "bm25s": {"knowledge"},
 }
 """Borders of libraries: a way out of each of them goes through one room."""
 

@@ -9,6 +9,10 @@
     │   ├── QueueFull       try again later: 429 with Retry-After
     │   └── DiskFull        ingest stops and says so: 507
     ├── StoreIncompatible   the file was written by a newer watchkeeper, or is not ours
+    ├── ModelUnavailable    the model did not answer, or not in time: the rules' diagnosis stands, and says so
+    │   ├── ReplyRejected   the model's reply makes no sense: asked once more, then the same
+    │   └── BudgetSpent     a limit of calls, tokens, money or seconds is reached: the best answer so far is given
+    ├── KnowledgeUnavailable  runbooks cannot be read or searched: the answer does without, and says so
     ├── RecordsUnavailable  case records cannot be read or written: said, and the diagnosis is still given
     ├── DatasetRejected     a data set is not in the layout in which it was published, or a file of it is broken
     └── ConfigError         a setting is wrong: stops, and names file and key
@@ -51,6 +55,22 @@ class DiskFull(StoreUnavailable):
 
 class StoreIncompatible(WatchkeeperError):
     """The store's file has a schema that this version cannot read."""
+
+
+class ModelUnavailable(WatchkeeperError):
+    """The model cannot be asked any more in this run; the message says what happened, without any secret."""
+
+
+class ReplyRejected(ModelUnavailable):
+    """What the model replied is empty, refused, or does not fit the schema; it may be asked once more."""
+
+
+class BudgetSpent(ModelUnavailable):
+    """A limit of calls, tokens, money or seconds is reached; the message names it."""
+
+
+class KnowledgeUnavailable(WatchkeeperError):
+    """The runbooks' index or its sources cannot be read; the message says what was tried."""
 
 
 class RecordsUnavailable(WatchkeeperError):

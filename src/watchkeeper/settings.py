@@ -71,6 +71,34 @@ class Redaction(Section):
     extra_patterns: tuple[Annotated[str, AfterValidator(_a_pattern)], ...]
 
 
+class Model(Section):
+    """Which language model may be asked, and how much of it; without one the rules work alone."""
+
+    base_url: str
+    name: str
+    api_key_variable: str
+    temperature: float = Field(ge=0, le=2)
+    context_tokens: int = Field(ge=4096)
+    output_tokens: int = Field(ge=256)
+    structured: Literal["auto", "schema", "tool", "parse"]
+    request_timeout_seconds: float = Field(gt=0)
+    attempts: int = Field(ge=1, le=10)
+    calls: int = Field(ge=1)
+    tokens: int = Field(ge=1000)
+    usd: float = Field(gt=0)
+    seconds: float = Field(gt=0)
+    graph: Literal["single", "specialists"]
+
+
+class Knowledge(Section):
+    """Where runbooks lie, and how they are found."""
+
+    folders: tuple[Path, ...]
+    index: Path
+    embedding: Literal["lexical", "endpoint"]
+    embedding_model: str
+
+
 class Log(Section):
     """What watchkeeper says about itself."""
 
@@ -87,6 +115,8 @@ class Settings(Section):
     diagnosis: DiagnosisWindows
     records: Records
     redaction: Redaction
+    model: Model
+    knowledge: Knowledge
     log: Log
 
     @property

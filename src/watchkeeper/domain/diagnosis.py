@@ -37,6 +37,8 @@ class Hypothesis(Noun):
     onset: AwareDatetime | None = None
     settled_by: str | None = None
     """What would confirm or refute it."""
+    proposed_by: Literal["rules", "model", "both"] = "rules"
+    """Who thought of it; its claims were checked by code in any case."""
 
 
 ReleaseStatus = Literal["caused", "not-release-related", "undetermined"]
@@ -152,7 +154,16 @@ class Cost(Noun):
     seconds: float = Field(ge=0)
     queries: int = Field(default=0, ge=0)
     calls: int = Field(default=0, ge=0)
+    """Completed calls of a model."""
     tokens: int = Field(default=0, ge=0)
+    """Of prompts and replies together."""
+    usd: float = Field(default=0.0, ge=0)
+    """By the price table; 0 where the model has no price there."""
+    model: str | None = None
+    graph: Literal["single", "specialists"] | None = None
+    claims_made: int = Field(default=0, ge=0)
+    """Claims that a model made, those that were struck included."""
+    claims_struck: int = Field(default=0, ge=0)
 
 
 DiagnosisStatus = Literal["diagnosed", "nothing-wrong", "inconclusive"]
@@ -170,6 +181,8 @@ class Diagnosis(Noun):
     release: ReleaseVerdict
     scope: Scope = Scope()
     suggested_fix: str | None = None
+    explanation: tuple[str, ...] = ()
+    """What a model adds, in sentences: code filled in every number, and refused what is not from evidence."""
     reproduction: Reproduction | None = None
     """None where no trace can be turned into a request."""
     struck: tuple[Struck, ...] = ()

@@ -32,6 +32,13 @@ class Ledger(Answers):
         self._entries: dict[EvidenceId, Evidence] = {}
         self._answers: dict[EvidenceId, pa.Table | None] = {}
         self._queries: dict[EvidenceId, Query] = {}
+        self._adopted: Answers | None = None
+
+    def adopt(self, evidence: Iterable[Evidence], again: Answers) -> None:
+        """Go on from evidence that was kept; what its sources said is asked `again` when it is needed."""
+        self._adopted = again
+        self._entries.update({entry.id: entry for entry in evidence})
+        self._next = max((int(number[1:]) for number in self._entries), default=0) + 1
 
     def ask(self, question: str, source: str, method: Ask[Q], query: Q) -> tuple[EvidenceId, pa.Table | None]:
         """Put one question; the answer's table, or None where the source failed. Its evidence is kept."""
@@ -88,11 +95,15 @@ class Ledger(Answers):
         return self._entries[number]
 
     def answer(self, number: EvidenceId) -> pa.Table | None:
-        """What the source said, None where it failed."""
+        """What the source said, None where it failed; raises SourceUnavailable where it cannot be asked again."""
+        if number not in self._answers and self._adopted is not None:
+            self._answers[number] = self._adopted.answer(number)
         return self._answers[number]
 
     def query(self, number: EvidenceId) -> Query:
         """The typed query that was asked."""
+        if number not in self._queries and self._adopted is not None:
+            return self._adopted.query(number)
         return self._queries[number]
 
     @property
