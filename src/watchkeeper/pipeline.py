@@ -9,18 +9,20 @@ from watchkeeper.analysis.symptoms import Sensitivity, Symptom
 from watchkeeper.analysis.visit_findings import blamed
 from watchkeeper.diagnosis.again import OPEN_STATES, differences
 from watchkeeper.diagnosis.conclude import cannot_tell, conclude, nothing_wrong
+from watchkeeper.diagnosis.dossier import Bearings, Dossier, Investigator, open_dossier
 from watchkeeper.diagnosis.doubts import aside, too_little, yet_bad
-from watchkeeper.diagnosis.inside_visits import LEAST, InsideVisits, conclude_visits
+from watchkeeper.diagnosis.inside_visits import LEAST, InsideVisits, conclude_visits, ground_of_visits
 from watchkeeper.diagnosis.measured import entries, measure
-from watchkeeper.diagnosis.measured_only import Measured, conclude_measured
+from watchkeeper.diagnosis.measured_only import Measured, conclude_measured, ground_of_measured
 from watchkeeper.diagnosis.readings import READINGS as COMPUTED
 from watchkeeper.diagnosis.readings import gather
 from watchkeeper.diagnosis.replay import replay_of
 from watchkeeper.diagnosis.suspects import suspects_of
 from watchkeeper.diagnosis.timing import Timing, timing_of
-from watchkeeper.diagnosis.verify import Writer, names_in
+from watchkeeper.diagnosis.verify import Writer, ground_of, names_in
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, IncidentState, Scalar, Scope, Signal, Window
 from watchkeeper.evidence.answers import Readings
+from watchkeeper.evidence.claims import Ground
 from watchkeeper.evidence.details import take_details
 from watchkeeper.evidence.golden import READINGS as MEASURED
 from watchkeeper.evidence.golden import derive_excess, take_golden, trouble_in
@@ -74,14 +76,43 @@ def diagnose(
     say: Say = lambda _: None,
     number: int = 1,
     scan: Scan | None = None,
+    investigator: Investigator | None = None,
+    keep: Callable[[CaseFile], object] = lambda _: None,
 ) -> CaseFile:
-    """Diagnose one signal with what can be known at `now`. A source that is down leaves a gap, never an exception."""
+    """Diagnose one signal with what can be known at `now`. A source that is down leaves a gap, never an exception.
+
+    An investigator looks further once the rules are done: the case then has both diagnoses, and `keep` is given the
+    rules' before a model is asked anything.
+    """
     how = scan or Scan()
     run = Run(signal, sources, now, how, say, Ledger(readings=READINGS))
     diagnosis, window = run.diagnose()
     opened = open_incident(signal, number, window)
     incident = opened.model_copy(update={"state": _after(opened.state, diagnosis)})
-    return CaseFile(incident=incident, evidence=run.ledger.evidence, diagnoses=(diagnosis,))
+    case = CaseFile(incident=incident, evidence=run.ledger.evidence, diagnoses=(diagnosis,))
+    return case if investigator is None else run.investigated(case, investigator, keep)
+
+
+def resume(dossier: Dossier, sources: Sources, investigator: Investigator) -> CaseFile:
+    """Go on with an investigation that was cut off, from the dossier that it began with."""
+    ledger = Ledger(readings=READINGS)
+    own = dossier.case.evidence
+    ledger.adopt(own, Recheck(own, sources, READINGS))
+    return with_investigation(dossier, ledger, investigator.investigate(dossier, ledger, sources))
+
+
+def with_investigation(dossier: Dossier, ledger: Ledger, diagnosis: Diagnosis) -> CaseFile:
+    """The dossier's case with one more diagnosis and what was asked for it."""
+    case = dossier.case
+    known = {entry.id for entry in case.evidence}
+    return CaseFile.model_validate(
+        {
+            **dict(case),
+            "incident": case.incident.model_copy(update={"state": _after(case.incident.state, diagnosis)}),
+            "evidence": (*case.evidence, *(e for e in ledger.evidence if e.id not in known)),
+            "diagnoses": (*case.diagnoses, diagnosis),
+        }
+    )
 
 
 def diagnose_again(
@@ -92,6 +123,8 @@ def diagnose_again(
     occasion: str,
     say: Say = lambda _: None,
     scan: Scan | None = None,
+    investigator: Investigator | None = None,
+    keep: Callable[[CaseFile], object] = lambda _: None,
 ) -> CaseFile:
     """The case with one more diagnosis, of everything that can be known at `now`, and with what has changed since.
 
@@ -114,7 +147,7 @@ def diagnose_again(
     figures = tuple(dict.fromkeys((*diagnosis.figures, *run.writer.figures)))
     diagnosis = diagnosis.model_copy(update={"occasion": occasion, "changed": changed, "figures": figures})
     span = Window(start=min(window.start, case.incident.window.start), end=max(window.end, case.incident.window.end))
-    return CaseFile(
+    again = CaseFile(
         incident=case.incident.model_copy(update={"window": span, "state": _after(case.incident.state, diagnosis)}),
         evidence=(*case.evidence, *run.ledger.evidence),
         diagnoses=(*case.diagnoses, diagnosis),
@@ -122,6 +155,7 @@ def diagnose_again(
         drafts=case.drafts,
         verdicts=case.verdicts,
     )
+    return again if investigator is None else run.investigated(again, investigator, keep)
 
 
 def _after(state: IncidentState, diagnosis: Diagnosis) -> IncidentState:
@@ -139,6 +173,7 @@ class Run:
         self.say, self.ledger = say, ledger
         self.writer = Writer(ledger)
         self.is_over = False
+        self.bearings: Bearings | None = None
         self._began = time.monotonic()
 
     def diagnose(self) -> tuple[Diagnosis, Window]:
@@ -152,10 +187,18 @@ class Run:
         symptoms = "symptom" if len(look.symptoms) == 1 else "symptoms"
         self.say(f"{len(look.symptoms)} {symptoms} in {len(look.vitals.names)} services.")
         self.writer.names = frozenset({signal.service or "", *look.vitals.names})
+        self.bearings = _bearings(look)
         found = self._concluded(look, ended)
         notes = (*(self.writer.write(note) for note in look.notes), *found.notes)
         figures = tuple(dict.fromkeys((*found.figures, *self.writer.figures)))
         return found.model_copy(update={"notes": notes, "figures": figures}), look.window
+
+    def investigated(self, case: CaseFile, investigator: Investigator, keep: Callable[[CaseFile], object]) -> CaseFile:
+        """The case, kept, and then looked into further."""
+        keep(case)
+        assert self.bearings is not None, "an investigation follows a diagnosis"
+        dossier = open_dossier(case, self.now, self.bearings)
+        return with_investigation(dossier, self.ledger, investigator.investigate(dossier, self.ledger, self.sources))
 
     def told(self, templates: Iterable[tuple[str, dict[str, Scalar]]]) -> tuple[str, ...]:
         """Sentences about what has changed, filled."""
@@ -200,6 +243,7 @@ class Run:
         evidence = derive_excess(self.ledger, golden, self.signal, span)
         seen = Measured(golden, trouble, evidence, span)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        self._stand_on(ground_of_measured(seen, recheck, self.now))
         return conclude_measured(seen, recheck, self.ledger.gaps, self.now, self._cost())
 
     def _inside_visits(self, look: "Look") -> Diagnosis | None:
@@ -220,6 +264,7 @@ class Run:
         self.say("Asking again for everything that is claimed …")
         seen = InsideVisits(self.ledger.rows(findings), ranked, asked.components, findings, blame, at, incident)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        self._stand_on(ground_of_visits(seen, recheck))
         found = conclude_visits(seen, recheck, self.ledger.gaps, self.now, self._cost())
         served = measure(self.sources, look.vitals, look.symptoms, None, self.ledger)
         scope = found.scope.model_copy(update={"measured": served.measured})
@@ -236,6 +281,7 @@ class Run:
         scope = {**self._scope(look, timing), "measured": served.measured}
         self.say("Asking again for everything that is claimed …")
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        self._stand_on(ground_of(seen, recheck), timing)
         found = conclude(seen, suspects, recheck, self.now, self._cost())
         known = found.scope.model_dump(exclude=set(scope))
         replay = replay_of(self.ledger, seen, found)
@@ -253,6 +299,12 @@ class Run:
                 "cost": self._cost(),
             }
         )
+
+    def _stand_on(self, ground: Ground, timing: Timing | None = None) -> None:
+        """Remember what claims are checked against, for whoever looks further."""
+        if self.bearings is not None:
+            usual, incident = (timing.usual, timing.incident) if timing is not None else (None, None)
+            self.bearings = replace(self.bearings, ground=ground, usual=usual, incident=incident)
 
     def _scope(self, look: "Look", timing: Timing) -> dict[str, object]:
         """Which portions of the requests carry the trouble, and how many people met it."""
@@ -304,6 +356,13 @@ def _look(signal: Signal, sources: Sources, window: Window, how: Scan, ledger: L
             window = Window.before(noticed, how.lookback_seconds)
             return Look(window, earlier, then, keen_then, tuple(notes), is_over=True), ended
     return Look(window, vitals, symptoms, keen, tuple(notes)), ended
+
+
+def _bearings(look: Look) -> Bearings:
+    calls = look.vitals.calls
+    components = frozenset(look.vitals.presence) | {callee for _, callee, _ in calls}
+    edges = frozenset((caller, callee) for caller, callee, _ in calls)
+    return Bearings(None, look.window, edges=edges, components=components - {""})
 
 
 def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> tuple[list[Symptom], Sensitivity]:

@@ -48,7 +48,9 @@ def prose_of(diagnosis: Diagnosis) -> tuple[str, ...]:
     """Every sentence of the diagnosis besides its claims."""
     said = (diagnosis.headline, diagnosis.suggested_fix, diagnosis.inconclusive_because, diagnosis.release.reason)
     settling = (h.settled_by for h in diagnosis.hypotheses)
-    return tuple(text for text in (*said, *diagnosis.notes, *diagnosis.changed, *settling) if text)
+    return tuple(
+        text for text in (*said, *diagnosis.explanation, *diagnosis.notes, *diagnosis.changed, *settling) if text
+    )
 
 
 def _unsourced(text: str, figures: Iterable[Figure], names: frozenset[str]) -> Iterator[str]:

@@ -25,7 +25,8 @@ class ProposedClaim(Handed):
 
     evidence: str = Field(description="The number of the evidence, such as e12.", max_length=10)
     selector: str = Field(
-        description='One figure of its rows: count() or min|max|mean|sum|first|last(column), then perhaps `where column = "x" and …`.',
+        description="One figure of its rows: count() or min|max|mean|sum|first|last(column), then perhaps "
+        '`where column = "x" and …`.',
         max_length=400,
     )
     operator: Operator = Field(description="How the figure compares with `value`.")
@@ -36,11 +37,6 @@ class ProposedClaim(Handed):
     about: Name = Field(description="The component that the row speaks of.")
     role: ClaimRole = Field(
         default="cause", description="cause or symptom; timing for when its trouble began; change; context."
-    )
-    text: str = Field(
-        default="",
-        description="The statement in words; every number in it as a placeholder such as {{e12: max(mean_ms) | ms}}.",
-        max_length=400,
     )
 
 

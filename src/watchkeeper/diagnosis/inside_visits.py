@@ -49,14 +49,7 @@ def conclude_visits(
     seen: InsideVisits, recheck: Recheck, gaps: tuple[str, ...], now: datetime, cost: Cost
 ) -> Diagnosis:
     """Rank the components by what changed in their visits; inconclusive where none is clearly first."""
-    first = _first_change(seen)
-    ground = Ground(
-        recheck=recheck,
-        usual=seen.window,
-        latest_onset=first + 2 * STEP_OF_ONSETS,
-        names=frozenset(each.component for each in seen.ranked),
-        components=seen.components,
-    )
+    first, ground = _first_change(seen), ground_of_visits(seen, recheck)
     top = number_of(seen.blamed, select("first", "began"), "clock")
     telling = Telling(
         what=f"Requests behave otherwise than they did, most clearly from {top} on",
@@ -69,6 +62,17 @@ def conclude_visits(
     mass = sum(each.score**SHARPNESS for each in seen.ranked) + LEAST**SHARPNESS
     candidates = [_candidate(seen, each, each.score**SHARPNESS / mass, ground) for each in seen.ranked[:TOLD]]
     return conclude_ranked(candidates, telling, ground, gaps=gaps, at=now, cost=cost)
+
+
+def ground_of_visits(seen: InsideVisits, recheck: Recheck) -> Ground:
+    """What claims about changed visits are checked against."""
+    return Ground(
+        recheck=recheck,
+        usual=seen.window,
+        latest_onset=_first_change(seen) + 2 * STEP_OF_ONSETS,
+        names=frozenset(each.component for each in seen.ranked),
+        components=seen.components,
+    )
 
 
 def _first_change(seen: InsideVisits) -> datetime:

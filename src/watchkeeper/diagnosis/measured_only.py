@@ -46,15 +46,7 @@ class Measured:
 
 def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], at: datetime, cost: Cost) -> Diagnosis:
     """Rank the components by their share of the alarm's excess; inconclusive where none is clearly first."""
-    began = _began(seen)
-    ground = Ground(
-        recheck=recheck,
-        usual=seen.window,
-        latest_onset=(began or at) + timedelta(seconds=seen.golden.grid.step_seconds),
-        names=frozenset(seen.golden.services) | {name for edge in seen.golden.topology for name in edge},
-        edges=seen.golden.topology,
-        components=frozenset(seen.golden.services),
-    )
+    began, ground = _began(seen), ground_of_measured(seen, recheck, at)
     candidates = [_candidate(seen, name, probability, ground) for name, probability in _ranked(seen)]
     telling = Telling(
         what=_what(seen),
@@ -65,6 +57,18 @@ def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], a
         settled_by=lambda top: f"Traces or logs of {top.component} itself.",
     )
     return conclude_ranked(candidates, telling, ground, gaps=gaps, at=at, cost=cost)
+
+
+def ground_of_measured(seen: Measured, recheck: Recheck, at: datetime) -> Ground:
+    """What claims about coarse metrics are checked against."""
+    return Ground(
+        recheck=recheck,
+        usual=seen.window,
+        latest_onset=(_began(seen) or at) + timedelta(seconds=seen.golden.grid.step_seconds),
+        names=frozenset(seen.golden.services) | {name for edge in seen.golden.topology for name in edge},
+        edges=seen.golden.topology,
+        components=frozenset(seen.golden.services),
+    )
 
 
 def _scope(seen: Measured, began: datetime | None) -> Scope:

@@ -68,20 +68,25 @@ def why(suspect: Suspect, seen: Seen) -> str:
 
 def plain_why(suspect: Suspect) -> str:
     """The cause in half a sentence, without any number."""
-    name = quoted(suspect.component)
     if suspect.kind == "bad-change" and suspect.trial is not None:
         return f"{quoted(describe(suspect.trial.change))} did it"
+    return reason(suspect.component, suspect.kind, suspect.dependency)
+
+
+def reason(component: str, kind: FaultKind, dependency: str | None) -> str:
+    """Why, in half a sentence, by what kind of fault it is."""
+    name = quoted(component)
     texts: dict[FaultKind, str] = {
         "silence": f"{name} stopped reporting",
         "crash": f"{name} crashes and is started again",
         "pool-exhaustion": f"requests queue for connections in {name}",
         "memory": f"the memory of {name} keeps growing",
         "cpu": f"{name} is short of CPU",
-        "slow-dependency": f"{name} waits for {quoted(suspect.dependency or '')}",
+        "slow-dependency": f"{name} waits for {quoted(dependency or '')}",
         "errors": f"the failures begin in {name}",
         "latency": f"the time is spent in {name} itself",
     }
-    return texts.get(suspect.kind, f"it begins in {name}")
+    return texts.get(kind, f"it begins in {name}")
 
 
 def _surge(suspect: Suspect, saying: Saying) -> str:
@@ -156,7 +161,12 @@ def _because(suspect: Suspect, seen: Seen) -> str:
 
 def settled_by(suspect: Suspect) -> str:
     """What would confirm or refute this suspicion."""
-    name = quoted(suspect.component)
+    return settled(suspect.component, suspect.kind, suspect.dependency)
+
+
+def settled(component: str, kind: FaultKind, dependency: str | None) -> str:
+    """What would confirm or refute a fault of that kind."""
+    name = quoted(component)
     texts: dict[FaultKind, str] = {
         "bad-change": "Roll it back: if the trouble ends, the change did it.",
         "silence": f"Send one request to the health endpoint of {name}.",
@@ -164,6 +174,6 @@ def settled_by(suspect: Suspect) -> str:
         "pool-exhaustion": f"Compare the connections that {name} has in use with the size of its pool.",
         "memory": f"Take a heap profile of {name} twice, some minutes apart.",
         "cpu": f"Take a CPU profile of {name}.",
-        "slow-dependency": f"Look at what {quoted(suspect.dependency or '')} itself reports.",
+        "slow-dependency": f"Look at what {quoted(dependency or '')} itself reports.",
     }
-    return texts.get(suspect.kind, f"Look at one trace of a slow or failing request through {name}.")
+    return texts.get(kind, f"Look at one trace of a slow or failing request through {name}.")

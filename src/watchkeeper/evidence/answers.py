@@ -26,6 +26,11 @@ class Answers(ABC):
         self._read: dict[EvidenceId, pa.Table] = {}
         self._memo: dict[tuple[str, ...], object] = {}
 
+    @property
+    def readings(self) -> Readings:
+        """Every analysis that can make rows here, by name."""
+        return self._readings
+
     @abstractmethod
     def entry(self, number: EvidenceId) -> Evidence:
         """The piece of evidence; raises QueryRejected where there is none of that number."""

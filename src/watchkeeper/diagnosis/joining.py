@@ -1,0 +1,203 @@
+"""The rules' diagnosis and a model's judged findings as one: probabilities pooled, the same bar for stating a cause."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchkeeper.diagnosis.conclude import SURE
+from watchkeeper.diagnosis.dossier import Dossier
+from watchkeeper.diagnosis.findings import Mitigation, MitigationKind
+from watchkeeper.diagnosis.judging import Bench, Judged
+from watchkeeper.diagnosis.pooling import pooled
+from watchkeeper.diagnosis.releases import describe
+from watchkeeper.diagnosis.statements import quoted
+from watchkeeper.diagnosis.verify import grounding_of
+from watchkeeper.diagnosis.wording import reason
+from watchkeeper.domain import Claim, Cost, Diagnosis, Figure, Hypothesis, ReleaseVerdict
+from watchkeeper.evidence.prose import Filled, say
+
+HYPOTHESES = 10
+ADVICE: dict[MitigationKind, str] = {
+    "roll-back": "Undo {target}",
+    "restart": "Restart {target}, after saving what it shows",
+    "scale-out": "Add capacity to {target}",
+    "fail-over": "Fail over from {target}",
+    "raise-limit": "Raise the limit that {target} runs into",
+    "disable-flag": "Switch off {target}",
+    "follow-runbook": "Follow the runbook “{target}”",
+    "observe": "Watch {target}",
+}
+
+
+def join(
+    dossier: Dossier, judged: Judged | None, bench: Bench | None, *, notes: Sequence[str], cost: Cost, at: datetime
+) -> Diagnosis:
+    """One diagnosis of both; without findings, the rules' own. `notes` say what became of the model.
+
+    What the rules call *nothing wrong* a model can at most open: without a symptom of theirs no onset is known, and
+    without an onset no cause is stated.
+    """
+    rules = dossier.rules
+    made, struck = (judged.made, len(judged.struck)) if judged is not None else (0, 0)
+    cost = cost.model_copy(update={"claims_made": made, "claims_struck": struck})
+    gaps = rules.gaps if bench is None else tuple(dict.fromkeys((*rules.gaps, *bench.ledger.gaps)))
+    common = {"at": at, "occasion": "investigation", "cost": cost, "changed": (), "gaps": gaps}
+    if judged is None or bench is None or not judged.hypotheses:
+        kept = () if judged is None else judged.struck
+        update = {**common, "notes": (*rules.notes, *notes), "struck": (*rules.struck, *kept)}
+        return rules.model_copy(update=update)
+    joint = _joint(dossier, judged)
+    told = _told(joint, judged, bench)
+    values = {
+        **rules.model_dump(),
+        **common,
+        **_concluded(rules, joint),
+        "hypotheses": joint.hypotheses,
+        "explanation": tuple(filled.text for filled in told),
+        "struck": tuple(dict.fromkeys((*rules.struck, *judged.struck))),
+        "notes": (*rules.notes, *notes, *_dissent(rules, judged)),
+    }
+    values["figures"] = _figures(rules, joint, told, values)
+    return Diagnosis.model_validate(values)
+
+
+@dataclass(frozen=True)
+class _Joint:
+    """Hypotheses of both sides with their pooled probabilities, and why none of them is stated, if so."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    because: str | None
+    figures: tuple[Figure, ...]
+    """Of `because`."""
+    fix: str | None
+    """What a model would have done first."""
+
+    @property
+    def top(self) -> Hypothesis:
+        """The most probable."""
+        return self.hypotheses[0]
+
+
+def _joint(dossier: Dossier, judged: Judged) -> _Joint:
+    rules = dossier.rules
+    sides = ({h.component: h.probability for h in each} for each in (rules.hypotheses, judged.hypotheses))
+    of_rules, of_model = sides
+    known = {h.component: h for h in rules.hypotheses} | {h.component: h for h in judged.hypotheses}
+    ranked = pooled(of_rules, of_model, is_stated=rules.status == "diagnosed")
+    hypotheses = tuple(
+        known[name].model_copy(update={"probability": probability})
+        for name, probability in list(ranked.items())[:HYPOTHESES]
+    )
+    because, figures = _open_because(rules, hypotheses)
+    return _Joint(hypotheses, because, figures, _advice(judged.mitigation, hypotheses[0]))
+
+
+def _open_because(rules: Diagnosis, hypotheses: Sequence[Hypothesis]) -> tuple[str | None, tuple[Figure, ...]]:
+    """Why no cause is stated, with its figures; None where the first may be."""
+    top = hypotheses[0]
+    if rules.status == "nothing-wrong":
+        return f"no symptom stands out, and yet something sets {quoted(top.component)} apart", ()
+    if rules.inconclusive_because is not None and not rules.hypotheses:
+        return rules.inconclusive_because, rules.figures
+    if top.probability >= SURE:
+        return grounding_of(top.component, top.claims), ()
+    places = [
+        Figure(text=say(h.probability, "%0"), evidence=None, selector=f"place_{i}", unit="%0")
+        for i, h in enumerate(hypotheses[:3])
+    ]
+    names = [f"{quoted(h.component)} ({place.text})" for h, place in zip(hypotheses, places, strict=False)]
+    return f"no cause stands out: {' or '.join(names)}", tuple(places)
+
+
+def _concluded(rules: Diagnosis, joint: _Joint) -> dict[str, object]:
+    """Status, headline, release and fix: the rules' own where their first cause stays the first and is stated."""
+    top = joint.top
+    if joint.because is not None:
+        open_release = ReleaseVerdict(status="undetermined", reason="no cause is established")
+        return {
+            "status": "inconclusive",
+            "inconclusive_because": joint.because,
+            "headline": f"Inconclusive: {joint.because}.",
+            "release": rules.release if rules.status == "nothing-wrong" else open_release,
+            "suggested_fix": None,
+        }
+    if rules.status == "diagnosed" and rules.hypotheses[0].component == top.component:
+        same = rules.hypotheses[0].kind == top.kind
+        return {"headline": _headline_again(rules, top) if same else _headline(top)}
+    return {
+        "status": "diagnosed",
+        "inconclusive_because": None,
+        "headline": _headline(top),
+        "release": _release(rules, top),
+        "suggested_fix": joint.fix,
+    }
+
+
+def _headline_again(rules: Diagnosis, top: Hypothesis) -> str:
+    """The rules' headline with the probability that both sides give."""
+    said = next((f.text for f in rules.figures if f.evidence is None and f.selector == "probability"), None)
+    if said is None:
+        return rules.headline
+    return rules.headline.replace(f"({said} sure)", f"({say(top.probability, '%0')} sure)")
+
+
+def _headline(top: Hypothesis) -> str:
+    """One sentence: why, what shows it best, and how sure that is."""
+    claim = _best(top)
+    why = f"{quoted(describe(top.change))} did it" if top.change is not None and top.kind == "bad-change" else None
+    text = why or reason(top.component, top.kind, top.dependency)
+    return f"{text[:1].upper()}{text[1:]}: {claim.text} ({say(top.probability, '%0')} sure)."
+
+
+def _best(top: Hypothesis) -> Claim:
+    """The claim that is told first: one that sets the component apart."""
+    apart = (c for c in top.claims if c.standing == "supports" and c.role != "timing")
+    return next(apart, top.claims[0])
+
+
+def _release(rules: Diagnosis, top: Hypothesis) -> ReleaseVerdict:
+    """The verdict on releases for another cause than the rules' first one."""
+    if top.change is not None and top.kind == "bad-change":
+        trial = next((c.text for c in top.claims if c.role == "change"), "its time fits the onset")
+        return ReleaseVerdict(status="caused", change=top.change, reason=trial)
+    if rules.release.status == "not-release-related":
+        return rules.release
+    reason_why = f"no change of {quoted(top.component)} is established as the cause"
+    return ReleaseVerdict(status="undetermined", reason=reason_why)
+
+
+def _advice(mitigation: Mitigation | None, top: Hypothesis) -> str | None:
+    """What to do first, in words of ours; about the first cause or its change only."""
+    if mitigation is None:
+        return None
+    changes = {top.change.id: quoted(describe(top.change))} if top.change is not None else {}
+    target = changes.get(mitigation.target, quoted(mitigation.target))
+    is_theirs = mitigation.target in (top.component, *changes) or mitigation.kind == "follow-runbook"
+    return f"{ADVICE[mitigation.kind].format(target=target)}." if is_theirs else None
+
+
+def _told(joint: _Joint, judged: Judged, bench: Bench) -> tuple[Filled, ...]:
+    """The model's sentences that may be said."""
+    top = joint.top.component if joint.because is None else None
+    others = {h.component for h in joint.hypotheses} | {a.service for a in bench.dossier.rules.scope.affected}
+    results = (bench.speech.accepted(sentence, top, others) for sentence in judged.sentences)
+    return tuple(result for result in results if isinstance(result, Filled))
+
+
+def _dissent(rules: Diagnosis, judged: Judged) -> tuple[str, ...]:
+    """Where the two sides have another first cause."""
+    if not rules.hypotheses or rules.hypotheses[0].component == judged.hypotheses[0].component:
+        return ()
+    one, other = (quoted(each.hypotheses[0].component) for each in (rules, judged))
+    return (f"the statistics rank {one} first, the model ranks {other} first",)
+
+
+def _figures(rules: Diagnosis, joint: _Joint, told: Sequence[Filled], values: dict[str, object]) -> tuple[Figure, ...]:
+    """Where each number comes from: the rules' figures that are still said, the sentences', the new probability's."""
+    kept = [f for f in rules.figures if not (f.evidence is None and f.selector == "probability")]
+    probability = Figure(text=say(joint.top.probability, "%0"), evidence=None, selector="probability", unit="%0")
+    stated = (probability,) if joint.because is None else ()
+    claimed = _best(joint.top).figures if joint.because is None else ()
+    release = tuple(f for c in joint.top.claims if c.role == "change" for f in c.figures)
+    said = (figure for filled in told for figure in filled.figures)
+    return tuple(dict.fromkeys((*kept, *stated, *claimed, *release, *joint.figures, *said)))
