@@ -74,7 +74,8 @@ def comparison_text(compared: "Comparison", before: str, after: str) -> str:
 
 def _head(card: "Scorecard") -> str:
     name = f"{card.suite} {card.data or ''}".strip()
-    aside = f", without {', '.join(card.without)}" if card.without else ""
+    aside = f", model ({card.graph})" if card.graph else ""
+    aside += f", without {', '.join(card.without)}" if card.without else ""
     aside += f", the first {card.limit}" if card.limit else ""
     took = card.seconds_per_case
     return "\n".join(

@@ -37,6 +37,7 @@ def case_text(case: CaseFile, saved_at: Path | None) -> str:
         _section("Who is affected", _affected(diagnosis.scope)),
         _section("What it is about", _portions(diagnosis.scope)),
         _section("Causes considered", _hypotheses(diagnosis)),
+        _section("What the model adds", (_item("-", one_line(text, 400)) for text in diagnosis.explanation)),
         _section("What could not be seen", (_item("-", gap) for gap in diagnosis.gaps)),
         _section("Claims that did not hold", _struck(diagnosis)),
         _section("Evidence", _evidence(case.evidence, cited(diagnosis))),
@@ -195,7 +196,11 @@ def _rows(item: Evidence) -> str:
 def _cost(diagnosis: Diagnosis) -> str:
     cost = diagnosis.cost
     text = f"{cost.seconds:.1f} s, {cost.queries} queries, engine: {cost.engine}"
-    return text if cost.engine == "rules" else f"{text}, {cost.calls} calls, {cost.tokens:,} tokens"
+    if cost.engine == "rules":
+        return text
+    model = one_line(cost.model or "unknown", 40)
+    asked = f"{cost.calls} calls of {model} ({cost.graph}), {cost.tokens:,} tokens, {cost.usd:.4f} USD"
+    return f"{text}; {asked}; {cost.claims_made} claims made, {cost.claims_struck} struck"
 
 
 def _more(count: int) -> Iterator[str]:

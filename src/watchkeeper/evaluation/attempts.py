@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from watchkeeper.datasets.cases import Case, Tables, Trigger
+from watchkeeper.diagnosis.dossier import Investigator
 from watchkeeper.domain import CaseFile, Diagnosis
 from watchkeeper.errors import DatasetRejected
 from watchkeeper.evaluation.problems import Posed, Problem, Without, services_in
@@ -18,6 +19,8 @@ Baseline = Callable[[Case, Tables], Sequence[str]]
 KeepTrace = Callable[[Exception], None]
 Inspect = Callable[[CaseFile, Sources], tuple[str, ...]]
 """Goes over a finished case once more: what it says that cannot be found again, one sentence each."""
+InvestigatorOf = Callable[[str], Investigator | None]
+"""Who looks further at the case of that name; nobody for the rules alone."""
 UNNOTICED = "the standing watch raised nothing"
 
 
@@ -29,6 +32,7 @@ def attempt(
     without: Without,
     keep_trace: KeepTrace,
     inspect: Inspect | None = None,
+    investigator_of: InvestigatorOf = lambda _: None,
 ) -> Attempt:
     """Diagnose one problem; an exception is a failed attempt, and its trace is handed to `keep_trace`.
 
@@ -42,7 +46,7 @@ def attempt(
         keep_trace(error)
         return Attempt(problem.name, "failed", reason=_reason(error), candidates=problem.candidates)
     with posed.sources:
-        made = _diagnosed(problem, posed, number, answer, keep_trace, inspect)
+        made = _diagnosed(problem, posed, number, answer, keep_trace, inspect, investigator_of)
     candidates = problem.candidates or services_in(posed.tables)
     case = Case(problem.name, posed.trigger, lambda: posed.tables, candidates)
     asked = {name: _simply(baseline, case, posed.tables, keep_trace) for name, baseline in baselines.items()}
@@ -50,13 +54,26 @@ def attempt(
 
 
 def _diagnosed(
-    problem: Problem, posed: Posed, number: int, answer: AnswerKind, keep_trace: KeepTrace, inspect: Inspect | None
+    problem: Problem,
+    posed: Posed,
+    number: int,
+    answer: AnswerKind,
+    keep_trace: KeepTrace,
+    inspect: Inspect | None,
+    investigator_of: InvestigatorOf,
 ) -> Attempt:
     if not posed.is_noticed:
         return Attempt(problem.name, "none", reason=UNNOTICED)
     trigger, began = posed.trigger, time.monotonic()
     try:
-        case = diagnose(trigger.signal, posed.sources, now=trigger.until, number=number, scan=scan_for(trigger))
+        case = diagnose(
+            trigger.signal,
+            posed.sources,
+            now=trigger.until,
+            number=number,
+            scan=scan_for(trigger),
+            investigator=investigator_of(problem.name),
+        )
         seconds = time.monotonic() - began
         unsupported = inspect(case, posed.sources) if inspect is not None else None
     except Exception as error:  # noqa: BLE001  the same
@@ -64,7 +81,7 @@ def _diagnosed(
         return Attempt(problem.name, "failed", seconds=time.monotonic() - began, reason=_reason(error))
     found = case.diagnoses[-1]
     blamed = found.release.change.id if found.release.change else None
-    read = replace(_READ[answer](found), case=problem.name, seconds=seconds, blamed_change=blamed)
+    read = replace(_READ[answer](found), case=problem.name, seconds=seconds, blamed_change=blamed, cost=found.cost)
     return replace(read, reason=found.inconclusive_because or "", unsupported=unsupported)
 
 

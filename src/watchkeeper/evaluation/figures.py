@@ -1,7 +1,7 @@
 """A scorecard's figures in the order and the words in which people read them."""
 
 from watchkeeper.evaluation.intervals import Interval
-from watchkeeper.evaluation.scorecard import Scorecard
+from watchkeeper.evaluation.scorecard import Scorecard, Totals
 
 Figure = tuple[str, str, str]
 """Name, value, interval."""
@@ -18,7 +18,18 @@ def figures_of(card: Scorecard) -> list[Figure]:
         found.append(("decoy_blamed", str(card.decoy_blamed), f"of {card.cases}"))
     if card.release_right is not None:
         found.append(("release_right", number(card.release_right), ""))
+    if card.totals is not None:
+        found += _of_model(card.totals)
     return found
+
+
+def _of_model(totals: Totals) -> list[Figure]:
+    struck = f"{totals.claims_struck} struck"
+    return [
+        ("model calls", f"{totals.calls:,}", f"{totals.tokens:,} tokens, {totals.usd:.4f} USD"),
+        ("claims made", f"{totals.claims_made:,}", struck),
+        ("model failed", f"{totals.trouble:,}", "cases in which it claimed nothing: the rules' diagnosis stands"),
+    ]
 
 
 def baselines_of(card: Scorecard) -> list[tuple[str, str, str, str, str]]:

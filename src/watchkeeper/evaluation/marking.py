@@ -10,7 +10,7 @@ from watchkeeper.datasets.cases import Answer
 from watchkeeper.errors import DatasetRejected
 from watchkeeper.evaluation import scores
 from watchkeeper.evaluation.intervals import Interval
-from watchkeeper.evaluation.scorecard import Result, Scorecard
+from watchkeeper.evaluation.scorecard import Engine, Graph, Result, Scorecard
 from watchkeeper.evaluation.scores import Attempt, Matcher
 
 
@@ -25,6 +25,8 @@ class Setting:
     limit: int | None = None
     without: tuple[str, ...] = ()
     alert_delay_seconds: float = 0.0
+    engine: Engine = "rules"
+    graph: Graph | None = None
 
 
 def mark(
@@ -52,7 +54,6 @@ def mark(
     if brier is not None:
         intervals["brier"] = brier[1]
     return Scorecard(
-        engine="rules",
         version=__version__,
         **vars(setting),
         cases=len(results),
@@ -67,6 +68,7 @@ def mark(
         unsupported=_unsupported(results),
         intervals=intervals,
         seconds_per_case=scores.timing(results),
+        totals=scores.totals(results) if setting.engine == "model" else None,
         baselines=scores.baselines(attempts, answers, results, matches),
         by_kind=scores.grouped(results, lambda r: r.kind),
         by_system=scores.grouped(results, lambda r: r.system),

@@ -6,10 +6,10 @@ from datetime import datetime
 from watchkeeper.diagnosis.audit import audit
 from watchkeeper.domain import CaseFile
 from watchkeeper.errors import ConfigError, DatasetRejected
-from watchkeeper.evaluation.attempts import Baseline, Inspect, KeepTrace, attempt
+from watchkeeper.evaluation.attempts import Baseline, Inspect, InvestigatorOf, KeepTrace, attempt
 from watchkeeper.evaluation.marking import Setting, mark
 from watchkeeper.evaluation.problems import SOURCES, Without
-from watchkeeper.evaluation.scorecard import Scorecard
+from watchkeeper.evaluation.scorecard import Graph, Scorecard
 from watchkeeper.evaluation.scores import Attempt
 from watchkeeper.evaluation.suites import MATCHERS, Suite
 from watchkeeper.pipeline import READINGS
@@ -28,13 +28,23 @@ def run(
     say: Say = lambda _: None,
     keep_trace: KeepTrace = lambda _: None,
     inspect: Inspect | None = None,
+    investigator_of: InvestigatorOf = lambda _: None,
+    graph: Graph | None = None,
 ) -> Scorecard:
-    """Run the suite's cases, or the first `limit` of them, and score them.
+    """Run the suite's cases, or the first `limit` of them, and score them; with a model, by the `graph` that is named.
 
     A case that fails is counted; `inspect` goes over every finished case. Raises DatasetRejected for an empty run and
     for data that cannot be read.
     """
-    attempts = answered(suite, limit=limit, without=without, say=say, keep_trace=keep_trace, inspect=inspect)
+    attempts = answered(
+        suite,
+        limit=limit,
+        without=without,
+        say=say,
+        keep_trace=keep_trace,
+        inspect=inspect,
+        investigator_of=investigator_of,
+    )
     setting = Setting(
         suite=suite.name,
         at=at,
@@ -43,6 +53,8 @@ def run(
         limit=limit,
         without=tuple(source for source in SOURCES if source in without),
         alert_delay_seconds=suite.alert_delay_seconds,
+        engine="rules" if graph is None else "model",
+        graph=graph,
     )
     guilty = suite.guilty_changes() if suite.guilty_changes else None
     return mark(setting, attempts, suite.answers(), MATCHERS[suite.answer], guilty)
@@ -56,6 +68,7 @@ def answered(
     say: Say = lambda _: None,
     keep_trace: KeepTrace = lambda _: None,
     inspect: Inspect | None = None,
+    investigator_of: InvestigatorOf = lambda _: None,
 ) -> list[Attempt]:
     """What is answered for each case; no truth is read. Raises DatasetRejected where there is no case."""
     asked = suite.problems[:limit]
@@ -64,7 +77,7 @@ def answered(
     baselines = named(suite.baselines)
     attempts: list[Attempt] = []
     for number, problem in enumerate(asked, 1):
-        made = attempt(problem, number, suite.answer, baselines, without, keep_trace, inspect)
+        made = attempt(problem, number, suite.answer, baselines, without, keep_trace, inspect, investigator_of)
         first = f" {made.ranked[0]}" if made.ranked else ""
         say(f"{number}/{len(asked)}  {problem.name}: {made.status}{first} in {made.seconds:.1f} s")
         attempts.append(made)

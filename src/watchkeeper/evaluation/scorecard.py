@@ -5,12 +5,13 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from watchkeeper.domain import Noun
+from watchkeeper.domain import Cost, Noun
 from watchkeeper.errors import ConfigError
 from watchkeeper.evaluation.intervals import Interval
 
 Status = Literal["answered", "none", "abstained", "failed"]
 Engine = Literal["rules", "model"]
+Graph = Literal["single", "specialists"]
 NOTHING = "none"
 """How the truth is written where nothing is to blame."""
 
@@ -42,6 +43,8 @@ class Result(Noun):
     """Whether the guilty change, and no innocent one, was blamed; None where the suite does not ask."""
     unsupported: tuple[str, ...] | None = None
     """What the diagnosis says that cannot be found again when its sources are asked; None where nobody looked."""
+    cost: Cost | None = None
+    """What the diagnosis took; None where there is none."""
     baseline_ranks: dict[str, int | None] = Field(default_factory=dict)
     """Where the truth stands in each baseline's ranking."""
 
@@ -80,11 +83,25 @@ class Seconds(Noun):
     p95: float
 
 
+class Totals(Noun):
+    """What a model took and said over all cases of a run."""
+
+    calls: int
+    tokens: int
+    usd: float
+    claims_made: int
+    claims_struck: int
+    trouble: int
+    """Cases in which the model did not get to its end, and the rules' diagnosis stood."""
+
+
 class Scorecard(Noun):
     """One run of one suite. Shares are of all cases unless said otherwise."""
 
     suite: str
     engine: Engine
+    graph: Graph | None = None
+    """Of the model's engine."""
     version: str
     commit: str = ""
     data: str | None = None
@@ -121,6 +138,8 @@ class Scorecard(Noun):
     intervals: dict[str, Interval]
     seconds_per_case: Seconds
     baselines: dict[str, BaselineScore]
+    totals: Totals | None = None
+    """Of the model's engine."""
     by_kind: dict[str, Group]
     by_system: dict[str, Group]
     by_truth: dict[str, Group]

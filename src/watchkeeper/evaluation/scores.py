@@ -8,8 +8,9 @@ import numpy as np
 
 from watchkeeper.casebook.figures import wilson
 from watchkeeper.datasets.cases import Answer
+from watchkeeper.domain import Cost
 from watchkeeper.evaluation.intervals import Interval, of_chance, of_mean
-from watchkeeper.evaluation.scorecard import NOTHING, BaselineScore, Group, Result, Seconds, Status
+from watchkeeper.evaluation.scorecard import NOTHING, BaselineScore, Group, Result, Seconds, Status, Totals
 
 Matcher = Callable[[str, str], bool]
 """Whether an answer and a truth are the same thing."""
@@ -36,6 +37,8 @@ class Attempt:
     """The ranking of each baseline; None where it failed."""
     unsupported: tuple[str, ...] | None = None
     """What the diagnosis says that cannot be found again; None where nobody looked."""
+    cost: Cost | None = None
+    """What the diagnosis took; None where there is none."""
 
 
 def is_same(answer: str, truth: str) -> bool:
@@ -77,9 +80,23 @@ def judged(
         reason=attempt.reason,
         is_release_right=None if guilty is None else attempt.blamed_change == guilty.get(attempt.case),
         unsupported=attempt.unsupported,
+        cost=attempt.cost,
         baseline_ranks={
             name: rank_of(ranked or (), answer.truth, matches) for name, ranked in attempt.baselines.items()
         },
+    )
+
+
+def totals(results: Iterable[Result]) -> Totals:
+    """What a model took over all cases; a case that it never finished claims nothing."""
+    costs = [r.cost for r in results if r.cost is not None]
+    return Totals(
+        calls=sum(c.calls for c in costs),
+        tokens=sum(c.tokens for c in costs),
+        usd=round(sum(c.usd for c in costs), 4),
+        claims_made=sum(c.claims_made for c in costs),
+        claims_struck=sum(c.claims_struck for c in costs),
+        trouble=sum(c.claims_made == 0 for c in costs),
     )
 
 
