@@ -47,7 +47,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"settings", "telemetry", "watch"},
     "lab": {"domain", "errors"},
     "evaluation": GATHERING
-    | {"assembly", "casebook", "datasets", "diagnosis", "intake", "lab", "library", "pipeline", "server", "settings"}
+    | {
+        "agents",
+        "assembly",
+        "casebook",
+        "datasets",
+        "diagnosis",
+        "intake",
+        "lab",
+        "library",
+        "pipeline",
+        "server",
+        "settings",
+    }
     | {"telemetry", "watch"},
     "server": GROUND | {"agents.events", "assembly", "chat", "library", "settings", "telemetry"},
     "cli": GROUND

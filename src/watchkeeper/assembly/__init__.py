@@ -16,6 +16,12 @@ from watchkeeper.assembly.cases import (
     scan_of,
 )
 from watchkeeper.assembly.demo import DEMO, DEMO_SERVICE, diagnose_demo
+from watchkeeper.assembly.investigating import (
+    investigator_for,
+    looked_at_again,
+    open_investigator,
+    open_runbooks,
+)
 from watchkeeper.assembly.sources import import_telemetry, is_server, latest, live_store, open_sources
 
 __all__ = [
@@ -29,10 +35,14 @@ __all__ = [
     "diagnose_due",
     "finished",
     "import_telemetry",
+    "investigator_for",
     "is_server",
     "latest",
     "live_store",
+    "looked_at_again",
+    "open_investigator",
     "open_records",
+    "open_runbooks",
     "open_sources",
     "redacted",
     "require_configuration",

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from watchkeeper import catalogue, library, pipeline
 from watchkeeper.assembly.sources import Say, latest
 from watchkeeper.diagnosis.again import OPEN_STATES, occasion
+from watchkeeper.diagnosis.dossier import Investigator
 from watchkeeper.domain import CaseFile, Change, Signal, Window
 from watchkeeper.drafts.evidence_page import evidence_page
 from watchkeeper.drafts.writing import as_files, write_drafts
@@ -45,11 +46,20 @@ def scan_of(settings: Settings) -> Scan:
     )
 
 
-def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, is_recording: bool = False) -> CaseFile:
+def diagnose(
+    settings: Settings,
+    signal: Signal,
+    sources: Sources,
+    say: Say,
+    *,
+    is_recording: bool = False,
+    investigator: Investigator | None = None,
+) -> CaseFile:
     """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone.
 
-    In a recording time stands still at its end: what was never recorded after it is no silence. Raises ConfigError for
-    routes or a catalogue that cannot be read, before anything is asked.
+    In a recording time stands still at its end: what was never recorded after it is no silence. Before an investigator
+    begins, the case is kept as the rules diagnosed it. Raises ConfigError for routes or a catalogue that cannot be
+    read, before anything is asked.
     """
     require_configuration(settings)
     now = datetime.now(UTC)
@@ -57,21 +67,54 @@ def diagnose(settings: Settings, signal: Signal, sources: Sources, say: Say, *, 
         ends = latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds)
         now = min(now, ends) if signal.at <= ends else now
     number = _next_number(settings, signal.at.year, say)
-    case = pipeline.diagnose(signal, sources, now=now, say=say, number=number, scan=scan_of(settings))
-    incident = case.incident.model_copy(update={"is_recorded": is_recording})
-    return finished(settings, case.model_copy(update={"incident": incident}), now)
+
+    def done(case: CaseFile) -> CaseFile:
+        incident = case.incident.model_copy(update={"is_recorded": is_recording})
+        return finished(settings, case.model_copy(update={"incident": incident}), now)
+
+    case = pipeline.diagnose(
+        signal,
+        sources,
+        now=now,
+        say=say,
+        number=number,
+        scan=scan_of(settings),
+        investigator=investigator,
+        keep=lambda case: save_case(settings, done(case), say),
+    )
+    return done(case)
 
 
 def diagnose_again(
-    settings: Settings, case: CaseFile, sources: Sources, say: Say, *, why: str, now: datetime | None = None
+    settings: Settings,
+    case: CaseFile,
+    sources: Sources,
+    say: Say,
+    *,
+    why: str,
+    now: datetime | None = None,
+    investigator: Investigator | None = None,
 ) -> CaseFile:
-    """The case with one more diagnosis, of what can be known now; of a recorded incident, at the recording's end."""
+    """The case with one more diagnosis, of what can be known now; of a recorded incident, at the recording's end.
+
+    With an investigator it is two, the rules' (which is kept before a model is asked) and the joint one.
+    """
     require_configuration(settings)
     now = now or datetime.now(UTC)
     if case.incident.is_recorded:
         now = min(now, latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds))
-    again = pipeline.diagnose_again(case, sources, now=now, occasion=why, say=say, scan=scan_of(settings))
-    return finished(settings, again, now)
+    at = now
+    again = pipeline.diagnose_again(
+        case,
+        sources,
+        now=at,
+        occasion=why,
+        say=say,
+        scan=scan_of(settings),
+        investigator=investigator,
+        keep=lambda rules: save_case(settings, finished(settings, rules, at), say),
+    )
+    return finished(settings, again, at)
 
 
 def require_configuration(settings: Settings) -> None:
@@ -154,7 +197,7 @@ def redacted(settings: Settings, case: CaseFile) -> CaseFile:
 _PROSE = {
     *("headline", "text", "question", "failure", "inconclusive_because", "reason", "title", "author"),
     *("expected_impact", "suggested_fix", "settled_by", "gaps", "notes", "values", "operation", "measure", "link"),
-    *("selector", "because", "changed", "value", "command", "occasion"),
+    *("selector", "because", "changed", "value", "command", "occasion", "explanation", "model"),
     *("id", "version", "environment", "commits", "service", "component", "about", "dependency", "attribute"),
 }
 """Fields that hold text from outside, or text made from it; the others are names, ids, queries and fixed words."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchkeeper.cli.engines import Engine, Graph
+
 if TYPE_CHECKING:
     from watchkeeper.domain import CaseFile, Signal
 
@@ -48,34 +50,49 @@ def diagnose(
         Path | None, typer.Option("--from", metavar="PATH", help="A folder of Parquet files, or a .duckdb file.")
     ] = None,
     store: Annotated[str | None, typer.Option(metavar="URL", help="A running server, http://127.0.0.1:4318.")] = None,
+    engine: Engine = "rules",
+    graph: Graph = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole case file as JSON.")] = False,
 ) -> None:
     """Say what is wrong with a service, since when, and why.
 
-    Either --service and --at open a new case, or --case has one diagnosed again with what is known now. Without
-    --from and --store the running server is asked, else the local store. Exits 0 when diagnosed or nothing is
-    wrong, 3 when inconclusive.
+    Either --service and --at open a new case, or --case has one diagnosed again with what is known now (with
+    --engine model, an investigation of it that was cut off goes on). Without --from and --store the running server
+    is asked, else the local store. Exits 0 when diagnosed or nothing is wrong, 3 when inconclusive.
     """
-    if recording is not None and store is not None:
-        raise typer.BadParameter("give --from or --store, not both", param_hint="--from")
-    signal = None if case is not None else _question(service, at)
-    if case is not None and (service is not None or at is not None):
-        raise typer.BadParameter("give --case, or --service and --at, not both", param_hint="--case")
+    signal = _asked(service, at, case, recording, store)
     from watchkeeper import assembly, settings
+    from watchkeeper.cli.progress import told
     from watchkeeper.cli.screen import say
 
     chosen = settings.load(context.obj)
     known = None if case is None else assembly.case(chosen, case)
     if known is not None and known.incident.is_recorded and recording is None:
         raise typer.BadParameter(f"{case} was diagnosed from a recording: name it again", param_hint="--from")
-    with assembly.open_sources(chosen, recording, store) as sources:
+    with (
+        assembly.open_sources(chosen, recording, store) as sources,
+        assembly.investigator_for(chosen, engine, graph, say, told) as investigator,
+    ):
         if known is not None:
             assembly.require_same_telemetry(known, sources)
-            found = assembly.diagnose_again(chosen, known, sources, say, why="request")
+            found = assembly.looked_at_again(chosen, known, sources, say, investigator)
         else:
             assert signal is not None
-            found = assembly.diagnose(chosen, signal, sources, say, is_recording=recording is not None)
+            found = assembly.diagnose(
+                chosen, signal, sources, say, is_recording=recording is not None, investigator=investigator
+            )
     present(found, assembly.save_case(chosen, found, say), as_json)
+
+
+def _asked(
+    service: str | None, at: str | None, case: str | None, recording: Path | None, store: str | None
+) -> "Signal | None":
+    """The question, None where a case is named; raises typer.BadParameter for options that exclude each other."""
+    if recording is not None and store is not None:
+        raise typer.BadParameter("give --from or --store, not both", param_hint="--from")
+    if case is not None and (service is not None or at is not None):
+        raise typer.BadParameter("give --case, or --service and --at, not both", param_hint="--case")
+    return None if case is not None else _question(service, at)
 
 
 def _question(service: str | None, at: str | None) -> "Signal":

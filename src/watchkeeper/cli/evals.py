@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from watchkeeper.cli.engines import Engine, Graph
 
 if TYPE_CHECKING:
     from watchkeeper.evaluation.problems import Without
@@ -21,9 +23,15 @@ app = typer.Typer(
 
 @app.command("run")
 def run_suite(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="drills, nezha, petshop or rootcausebench.")],
+    context: typer.Context,
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="drills, nezha, petshop … (evals/suites).")],
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the unpacked data set.")] = None,
-    engine: Annotated[Literal["rules", "model"], typer.Option(help="Who diagnoses.")] = "rules",
+    engine: Engine = "rules",
+    graph: Graph = None,
+    replies: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Recorded replies, as evals/investigations, instead of the endpoint."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N cases.")] = None,
     without: Annotated[
         list[str] | None,
@@ -40,28 +48,27 @@ def run_suite(
     """
     from watchkeeper.cli.scorecards import card_text
     from watchkeeper.cli.screen import report_bug, say
-    from watchkeeper.errors import ConfigError
 
     dropped = _sources(without or [])
-    if engine == "model":
-        raise ConfigError("--engine model: the model's engine is not built yet, expected rules")
     from watchkeeper import settings
-    from watchkeeper.evaluation import history, provenance, running, suites
+    from watchkeeper.evaluation import history, investigations, provenance, running, suites
 
-    home, at = settings.home(), datetime.now(UTC)
+    chosen, at = settings.load(context.obj), datetime.now(UTC)
     opened = suites.open_suite(suite, data, alert_delay_seconds=alert_delay)
-    card = running.run(
-        opened,
-        at=at,
-        commit=provenance.commit(),
-        limit=limit,
-        without=dropped,
-        say=say,
-        keep_trace=report_bug,
-    )
-    file = out or history.default_file(home, suite, at)
-    history.keep(card, file, home)
-    typer.echo(card_text(card, file))
+    with investigations.investigators(chosen, engine, graph, replies, say) as (investigator_of, used):
+        card = running.run(
+            opened,
+            at=at,
+            commit=provenance.commit(),
+            limit=limit,
+            without=dropped,
+            say=say,
+            keep_trace=report_bug,
+            inspect=running.not_found_again if engine == "model" else None,
+            investigator_of=investigator_of,
+            graph=used,
+        )
+    typer.echo(card_text(card, history.keep(card, out or history.default_file(chosen.home, suite, at), chosen.home)))
 
 
 @app.command("history")

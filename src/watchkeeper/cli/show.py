@@ -198,6 +198,8 @@ def _cost(diagnosis: Diagnosis) -> str:
     text = f"{cost.seconds:.1f} s, {cost.queries} queries, engine: {cost.engine}"
     if cost.engine == "rules":
         return text
+    if cost.calls == 0:
+        return f"{text} (it was not asked)"
     model = one_line(cost.model or "unknown", 40)
     asked = f"{cost.calls} calls of {model} ({cost.graph}), {cost.tokens:,} tokens, {cost.usd:.4f} USD"
     return f"{text}; {asked}; {cost.claims_made} claims made, {cost.claims_struck} struck"

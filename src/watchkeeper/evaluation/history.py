@@ -37,8 +37,8 @@ def default_file(home: Path, suite: str, at: datetime) -> Path:
     return home / FOLDER / f"{suite}-{at:%Y%m%dT%H%M%S}.json"
 
 
-def keep(card: Scorecard, file: Path, home: Path) -> None:
-    """Write the scorecard, and a line of the index; raises ConfigError where that cannot be written."""
+def keep(card: Scorecard, file: Path, home: Path) -> Path:
+    """Write the scorecard and a line of the index; the file. Raises ConfigError where that cannot be written."""
     index = home / FOLDER / INDEX
     try:
         card.write(file)
@@ -47,6 +47,7 @@ def keep(card: Scorecard, file: Path, home: Path) -> None:
             lines.write(f"{_entry(card, file).model_dump_json()}\n")
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}; expected a place for the result") from error
+    return file
 
 
 def entries(home: Path) -> list[Entry]:

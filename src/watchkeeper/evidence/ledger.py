@@ -88,6 +88,35 @@ class Ledger(Answers):
         self._entries[number] = self._with_rows(entry)
         return number
 
+    def enter(
+        self,
+        question: str,
+        source: str,
+        query_text: str,
+        window: Window,
+        table: pa.Table | None,
+        failure: str | None = None,
+    ) -> EvidenceId:
+        """Keep what is not telemetry, such as runbooks: it cannot be asked again, so no claim can be checked on it.
+
+        No table means that the source failed, as `failure` says.
+        """
+        number = self._number()
+        if table is None:
+            failure = failure or "it did not answer"
+        self._answers[number] = table
+        self._entries[number] = Evidence(
+            id=number,
+            question=question,
+            source=source,
+            query=redact(query_text) or question,
+            window=window,
+            status=_status(table, failure),
+            rows=Rows(columns=()) if table is None else excerpt(table),
+            failure=failure,
+        )
+        return number
+
     def entry(self, number: EvidenceId) -> Evidence:
         """The piece of evidence; raises QueryRejected where there is none of that number."""
         if number not in self._entries:

@@ -1,0 +1,134 @@
+"""The steps of an agent with tools: each asks a model at most once, so that a checkpoint follows every call."""
+
+from langchain_core.messages import AIMessage, HumanMessage, InvalidToolCall, SystemMessage, ToolCall
+from langgraph.runtime import Runtime
+
+from watchkeeper.agents import prompts
+from watchkeeper.agents.acting import Desk
+from watchkeeper.agents.events import Trouble, line
+from watchkeeper.agents.keeping import kept_json
+from watchkeeper.agents.meter import tokens_of
+from watchkeeper.agents.outbound import cleaned
+from watchkeeper.agents.state import Context, State
+from watchkeeper.agents.trimming import fitted, tokens_of_tools
+from watchkeeper.errors import BudgetSpent, ModelUnavailable, ReplyRejected
+
+INVESTIGATOR = "investigator"
+RESERVE = 2
+"""Calls that must be left for a further turn: itself, and the report."""
+Run = Runtime[Context]
+
+
+def brief(state: State, runtime: Run) -> State:
+    """What the investigator is told first; a supervisor's briefing is made anew for each choice."""
+    fresh: State = {"delegated": [], "notes": [], "evidence": [], "reports": 0, "refused": 0, "stopped": ""}
+    if state["graph"] == "specialists":
+        return fresh
+    return {**fresh, **opened(runtime.context, INVESTIGATOR)}
+
+
+def opened(context: Context, agent: str, question: str = "") -> State:
+    """A conversation that begins with the agent's card and the briefing."""
+    card = context.cards[agent]
+    system = prompts.render(card.prompt, turns=card.limits.turns)
+    told = prompts.render("briefing.md", briefing=context.briefing(), question=question, notes=[])
+    return {
+        "agent": agent,
+        "turns": 0,
+        "tried": {},
+        "faults": 0,
+        "is_over": False,
+        "messages": [SystemMessage(system), HumanMessage(told)],
+    }
+
+
+def think(state: State, runtime: Run) -> State:
+    """One reply of whoever is at work, with tools; a reply that makes no sense is the last one."""
+    context = runtime.context
+    card = context.cards[state["agent"]]
+    tools = context.tools_of(card)
+    messages = fitted(state["messages"], context.room - tokens_of_tools(tools))
+    try:
+        reply = context.client.reply(card.role, messages, tools)
+    except ReplyRejected as error:
+        return {**troubled(said(error, context), state, context), "is_over": True}
+    except ModelUnavailable as error:
+        return stopped(error, context)
+    turns = state["turns"] + 1
+    return {
+        "messages": [*state["messages"], kept(reply, context, turns)],
+        "turns": turns,
+        "spent": spent(context),
+    }
+
+
+def act(state: State, runtime: Run) -> State:
+    """The tools that the last reply asked for."""
+    context, reply = runtime.context, state["messages"][-1]
+    assert isinstance(reply, AIMessage), "tools answer a reply"
+    card = context.cards[state["agent"]]
+    tools = {tool.name: tool for tool in context.tools_of(card)}
+    before = len(context.ledger.evidence)
+    desk = Desk(context, card.name, tools, dict(state["tried"]), state["faults"], state["refused"])
+    answers = desk.answers(reply)
+    added = [kept_json(entry, context.clean) for entry in context.ledger.evidence[before:]]
+    messages = [*state["messages"], *answers]
+    has_turn = state["turns"] < card.limits.turns and context.can_afford(
+        RESERVE, min(context.room, tokens_of(messages))
+    )
+    update: State = {
+        "messages": messages,
+        "tried": desk.tried,
+        "faults": desk.faults,
+        "refused": desk.refused,
+        "is_over": desk.is_over or not has_turn,
+        "evidence": [*state["evidence"], *added],
+    }
+    return {**update, **(troubled(desk.ended_because, state, context) if desk.is_over else {})}
+
+
+def kept(reply: AIMessage, context: Context, turn: int) -> AIMessage:
+    """The reply without secrets and without what only a library needs; every call has an id."""
+    first = cleaned([reply], context.clean)[0]
+    assert isinstance(first, AIMessage), "a reply stays one"
+    named = [(call, call["id"] or f"call-{turn}-{place}") for place, call in enumerate(first.tool_calls)]
+    # Redaction puts calls whose arguments cannot be read behind the others, as calls.
+    count = len(reply.tool_calls)
+    return AIMessage(
+        first.content,
+        tool_calls=[ToolCall(name=call["name"], args=call["args"], id=number) for call, number in named[:count]],
+        invalid_tool_calls=[
+            InvalidToolCall(type="invalid_tool_call", name=call["name"], args=str(call["args"]), id=number, error=None)
+            for call, number in named[count:]
+        ],
+    )
+
+
+def stopped(error: ModelUnavailable, context: Context) -> State:
+    """The model is not asked any more."""
+    because = said(error, context)
+    context.tell(Trouble(text=line(because)))
+    return {"stopped": because, "spent": spent(context)}
+
+
+def troubled(text: str, state: State, context: Context) -> State:
+    """Something that a reader of the diagnosis is told; the investigation goes on."""
+    context.tell(Trouble(text=line(text)))
+    return {"trouble": [*state["trouble"], text], "spent": spent(context)}
+
+
+def said(error: ModelUnavailable, context: Context) -> str:
+    """What happened, in the words of a note."""
+    calls = context.client.spent.calls
+    after = f"after {calls} {'call' if calls == 1 else 'calls'}" if calls else "at once"
+    how = "the model stopped answering"
+    if isinstance(error, BudgetSpent):
+        how = "the model could be asked no further"
+    elif isinstance(error, ReplyRejected):
+        how = "the model's reply could not be used"
+    return f"{how} {after} ({line(context.clean(str(error)))})"
+
+
+def spent(context: Context) -> dict[str, float]:
+    """What was spent, as a checkpoint keeps it."""
+    return context.client.spent.model_dump()

@@ -1,0 +1,138 @@
+"""The last steps: findings handed in, judged by code, corrected once, and joined with the rules' diagnosis."""
+
+import json
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel
+
+from watchkeeper.agents import prompts
+from watchkeeper.agents.events import LONGEST, Checked, Claimed, line
+from watchkeeper.agents.keeping import kept_json
+from watchkeeper.agents.meter import tokens_in
+from watchkeeper.agents.nodes import INVESTIGATOR, Run, spent, stopped
+from watchkeeper.agents.roles import Role
+from watchkeeper.agents.state import Context, State
+from watchkeeper.agents.trimming import fitted
+from watchkeeper.diagnosis.findings import Findings
+from watchkeeper.diagnosis.joining import join
+from watchkeeper.diagnosis.judging import Judged, bench_of, judge
+from watchkeeper.domain import Claim, Cost
+from watchkeeper.errors import ModelUnavailable
+from watchkeeper.evidence.telling import plain
+
+REPORTS = 2
+"""How often findings are handed in: once, and once more where something did not hold."""
+SCHEMA_ROOM = 1.3
+"""A schema is sent with words around it."""
+FAILED_LINES, FAILED_CHARACTERS = 16, 400
+
+
+def room_for(context: Context, schema: type[BaseModel]) -> int:
+    """Tokens that are left for a conversation beside the schema of its answer."""
+    return context.room - int(tokens_in(json.dumps(schema.model_json_schema())) * SCHEMA_ROOM)
+
+
+def report(state: State, runtime: Run) -> State:
+    """The findings of whoever investigated; the second time with what did not hold."""
+    context = runtime.context
+    role: Role = context.cards[INVESTIGATOR].role if state["graph"] == "single" else "specialist"
+    messages = [*_conversation(state, context), HumanMessage(_prompt(state, context))]
+    try:
+        findings = context.client.structured(role, fitted(messages, room_for(context, Findings)), Findings)
+    except ModelUnavailable as error:
+        return stopped(error, context)
+    text = kept_json(findings, context.clean)
+    return {
+        "messages": [*messages, AIMessage(text)],
+        "findings": text,
+        "reports": state["reports"] + 1,
+        "spent": spent(context),
+    }
+
+
+def verify(state: State, runtime: Run) -> State:
+    """Every claim asked again; of two reports the later counts, unless nothing is left of it."""
+    context = runtime.context
+    findings = Findings.model_validate_json(state["findings"])
+    for proposal in findings.hypotheses:
+        claims = len(proposal.claims) + len(proposal.against)
+        component = line(context.clean(proposal.component))
+        context.tell(Claimed(component=component, fault=proposal.kind, claims=claims))
+    judged = judge(findings, context.dossier, context.ledger, context.sources)
+    _tell_checked(judged, context)
+    update: State = {"failed": list(judged.failed)}
+    if judged.hypotheses or not state.get("judged"):
+        update["judged"] = judged.model_dump_json()
+    return update
+
+
+def conclude(state: State, runtime: Run) -> State:
+    """One diagnosis of the rules' and the model's, with what happened on the way."""
+    context = runtime.context
+    judged = Judged.model_validate_json(state["judged"]) if state.get("judged") else None
+    bench = bench_of(context.dossier, context.ledger, context.sources) if judged is not None else None
+    notes = notes_of(state, has_findings=judged is not None and bool(judged.hypotheses))
+    cost = cost_of(context, state)
+    diagnosis = join(context.dossier, judged, bench, notes=notes, cost=cost, at=context.dossier.now)
+    return {"diagnosis": diagnosis.model_dump_json(), "spent": spent(context)}
+
+
+def notes_of(state: State, *, has_findings: bool) -> tuple[str, ...]:
+    """What a reader must know about how the diagnosis came about."""
+    refused = state.get("refused", 0)
+    calls = "call of a tool was" if refused == 1 else "calls of tools were"
+    told = [
+        *state["trouble"],
+        *([f"{refused} {calls} refused: the model asked for what there is not"] if refused else []),
+    ]
+    if state.get("stopped"):
+        rest = "what it had claimed was checked before" if has_findings else "this is the rules' diagnosis"
+        told.append(f"{state['stopped']}; {rest}")
+    elif not has_findings:
+        told.append("the model had nothing to add that holds: this is the rules' diagnosis")
+    return tuple(told)
+
+
+def cost_of(context: Context, state: State) -> Cost:
+    """What both sides took; claims are counted where they are joined."""
+    rules, taken = context.dossier.rules.cost, context.client.spent
+    role: Role = "investigator" if state["graph"] == "single" else "specialist"
+    return Cost(
+        engine="model",
+        seconds=round(rules.seconds + taken.seconds, 3),
+        queries=sum(entry.asked is not None for entry in context.ledger.evidence),
+        calls=taken.calls,
+        tokens=taken.tokens,
+        usd=taken.usd,
+        model=context.client.name_of(role),
+        graph=state["graph"],
+    )
+
+
+def _conversation(state: State, context: Context) -> list[BaseMessage]:
+    """The investigator's own; or, where specialists looked, a new one with their notes."""
+    if state["reports"] or state["graph"] == "single":
+        return state["messages"]
+    text = prompts.render("briefing.md", briefing=context.briefing(), question="", notes=state["notes"])
+    return [SystemMessage(prompts.render("reporter.md")), HumanMessage(text)]
+
+
+def _prompt(state: State, context: Context) -> str:
+    if not state["reports"]:
+        return prompts.render("report.md")
+    lines = [plain(text, context.clean, FAILED_CHARACTERS) for text in state["failed"][:FAILED_LINES]]
+    return prompts.render("failed.md", failed=lines)
+
+
+def _tell_checked(judged: Judged, context: Context) -> None:
+    own = {claim for h in context.dossier.rules.hypotheses for claim in (*h.claims, *h.against)}
+    for hypothesis in judged.hypotheses:
+        for claim in (c for c in (*hypothesis.claims, *hypothesis.against) if c not in own):
+            context.tell(Checked(component=hypothesis.component, claim=_said(claim, context), standing=claim.standing))
+    for struck in judged.struck:
+        because = line(context.clean(struck.because), LONGEST)
+        context.tell(Checked(component=None, claim=_said(struck.claim, context), standing="struck", because=because))
+
+
+def _said(claim: Claim, context: Context) -> str:
+    return line(context.clean(f"{claim.evidence}: {claim.selector} {claim.operator} {claim.value}"))
