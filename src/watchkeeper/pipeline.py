@@ -23,6 +23,7 @@ from watchkeeper.diagnosis.verify import Writer, ground_of, names_in
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, IncidentState, Scalar, Scope, Signal, Window
 from watchkeeper.evidence.answers import Readings
 from watchkeeper.evidence.claims import Ground
+from watchkeeper.evidence.closer import READINGS as CLOSER
 from watchkeeper.evidence.details import take_details
 from watchkeeper.evidence.golden import READINGS as MEASURED
 from watchkeeper.evidence.golden import derive_excess, take_golden, trouble_in
@@ -38,7 +39,7 @@ from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.intake.incidents import open_incident
 from watchkeeper.telemetry.sources import Sources
 
-READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED, **INSIDE}
+READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED, **INSIDE, **CLOSER}
 """Every analysis whose rows a claim may cite."""
 
 Say = Callable[[str], None]

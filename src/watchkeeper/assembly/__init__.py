@@ -21,6 +21,7 @@ from watchkeeper.assembly.investigating import (
     looked_at_again,
     open_investigator,
     open_runbooks,
+    probe_model,
 )
 from watchkeeper.assembly.sources import import_telemetry, is_server, latest, live_store, open_sources
 
@@ -44,6 +45,7 @@ __all__ = [
     "open_records",
     "open_runbooks",
     "open_sources",
+    "probe_model",
     "redacted",
     "require_configuration",
     "require_same_telemetry",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from watchkeeper.agents.client import Client
     from watchkeeper.agents.investigator import ModelInvestigator
     from watchkeeper.agents.meter import Spent
+    from watchkeeper.agents.probe import Abilities
     from watchkeeper.knowledge.shelf import Shelf
 
 FILE = "investigations.sqlite"
@@ -36,7 +37,7 @@ OnEvent = Callable[[Event], None]
 
 @contextmanager
 def open_runbooks(settings: Settings, say: Say) -> "Iterator[Shelf]":
-    """The runbooks that the settings name. Raises ConfigError for a folder that is not there."""
+    """The runbooks that the settings name; what cannot be read is among its problems."""
     from watchkeeper.knowledge.shelf import open_shelf
 
     embedder = None
@@ -46,6 +47,13 @@ def open_runbooks(settings: Settings, say: Say) -> "Iterator[Shelf]":
         embedder = open_embedder(settings)
     with open_shelf(settings, say, embedder) as shelf:
         yield shelf
+
+
+def probe_model(settings: Settings) -> "Abilities":
+    """What the configured endpoint can do, by a few small questions; never raises because of it."""
+    from watchkeeper.agents.probe import probe
+
+    return probe(settings)
 
 
 @dataclass(frozen=True)

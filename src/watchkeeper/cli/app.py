@@ -17,6 +17,7 @@ from watchkeeper.cli import (
     evals,
     importing,
     routes,
+    runbooks,
     serve,
 )
 
@@ -59,6 +60,7 @@ app.command("verdict")(cases.verdict)
 app.command("accuracy")(accuracy.accuracy)
 app.command("draft")(draft.draft)
 app.add_typer(routes.app, name="routes")
+app.add_typer(runbooks.app, name="runbook")
 app.add_typer(evals.app, name="eval")
 app.command("serve")(serve.serve)
 app.command("import")(importing.import_telemetry)

@@ -33,7 +33,14 @@ def doctor(context: typer.Context) -> None:
     from watchkeeper import settings
 
     chosen = settings.load(context.obj)
-    findings = [*_configured(chosen, context.obj), *_telemetry(chosen), *_disk(chosen), _demo(), *_lab()]
+    findings = [
+        *_configured(chosen, context.obj),
+        *_telemetry(chosen),
+        *_disk(chosen),
+        *_model(chosen),
+        _runbooks(chosen),
+    ]
+    findings += [_demo(), *_lab()]
     for finding in findings:
         typer.echo(f"{finding.mark:<9}{finding.what}")
         if finding.todo:
@@ -90,6 +97,25 @@ def _disk(chosen: "Settings") -> Iterator[Finding]:
         yield Finding("broken", f"disk: {free:.1f} GiB free, ingest needs {floor:g}", "make room, or set store.path")
     else:
         yield Finding("ok", f"disk: {free:,.1f} GiB free")
+
+
+def _model(chosen: "Settings") -> Iterator[Finding]:
+    """What the configured endpoint can do; it is asked a few small questions."""
+    from watchkeeper import assembly
+
+    yield from (Finding(each.mark, each.what, each.todo) for each in assembly.probe_model(chosen).findings)
+
+
+def _runbooks(chosen: "Settings") -> Finding:
+    from watchkeeper import assembly
+    from watchkeeper.cli.screen import say
+
+    with assembly.open_runbooks(chosen, say) as shelf:
+        count, problems = len(shelf.runbooks), shelf.problems
+    what = f"runbooks: {count}, searched by {chosen.knowledge.embedding} likeness"
+    if problems:
+        return Finding("missing", f"{what}; {len(problems)} files passed over", "`watchkeeper runbook list` says why")
+    return Finding("ok", what)
 
 
 def _demo() -> Finding:

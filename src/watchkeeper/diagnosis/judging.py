@@ -17,15 +17,17 @@ from watchkeeper.diagnosis.findings import (
 from watchkeeper.diagnosis.phrasing import Speech, foreign_words
 from watchkeeper.diagnosis.readings import trials_in
 from watchkeeper.diagnosis.releases import Trial, describe
+from watchkeeper.diagnosis.standing import most_probable
 from watchkeeper.diagnosis.statements import Saying
 from watchkeeper.diagnosis.verify import names_in
 from watchkeeper.diagnosis.wording import settled
-from watchkeeper.domain import Claim, FaultKind, Hypothesis, Noun, Scalar, Struck
+from watchkeeper.domain import Claim, Evidence, FaultKind, Hypothesis, Noun, Scalar, Struck, Window
 from watchkeeper.errors import QueryRejected, SourceUnavailable
+from watchkeeper.evidence.answers import parameters_of, window_from
 from watchkeeper.evidence.claims import Ground, Statement, check
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.recheck import Recheck
-from watchkeeper.evidence.selectors import Selector, evaluate, holds, parse
+from watchkeeper.evidence.selectors import Selector, parse
 from watchkeeper.telemetry.sources import Sources
 
 COLUMNS_OF: dict[FaultKind, frozenset[str]] = {
@@ -171,12 +173,13 @@ def _hypothesis(
         kind = own.kind
     change = trial.change if trial is not None else own.change if own is not None and kind == own.kind else None
     dependency = own.dependency if own is not None and kind == own.kind else None
+    kept, opposed = _once(for_it), _once(contrary)
     return Hypothesis(
         component=component,
         kind=kind,
-        probability=proposal.probability,
-        claims=_once(for_it),
-        against=_once(contrary),
+        probability=min(proposal.probability, most_probable(kept, opposed, component, bench.ledger)),
+        claims=kept,
+        against=opposed,
         change=change,
         dependency=dependency,
         onset=own.onset if own is not None else None,
@@ -245,6 +248,8 @@ def _checked(proposed: ProposedClaim, component: str, bench: Bench) -> Claim | S
         entry = bench.ledger.entry(proposed.evidence)
         if entry.asked is None and entry.reading is None:
             return f"{entry.id} ({entry.source}) is not telemetry: nothing can be claimed from it"
+        if not _is_of_now(entry, bench.dossier.incident):
+            return f"{entry.id} is of another time than the incident: it says nothing of it"
         value = _value(proposed.value)
         if claim_is_empty(proposed, selector, value):
             return f"{proposed.selector} {proposed.operator} {value} is true of anything"
@@ -262,6 +267,13 @@ def _checked(proposed: ProposedClaim, component: str, bench: Bench) -> Claim | S
         unit=proposed.unit,
     )
     return check(statement, component, bench.ground)
+
+
+def _is_of_now(entry: Evidence, incident: Window) -> bool:
+    """Whether its rows are of the incident: what was asked about another stretch sets nothing apart in this one."""
+    given = parameters_of(entry.reading) if entry.reading is not None else {}
+    window = window_from(given, "incident") if "incident" in given else entry.window
+    return window.start < incident.end and incident.start < window.end
 
 
 def claim_is_empty(proposed: ProposedClaim, selector: Selector, value: Scalar) -> bool:
@@ -291,9 +303,3 @@ def _told(proposed: ProposedClaim, result: Claim | Struck | str) -> str:
     said = f"{proposed.evidence}: {proposed.selector} {proposed.operator} {proposed.value}"
     because = result.because if isinstance(result, Struck) else result
     return f"{said[:240]} — {because}"
-
-
-def true_value(proposed: ProposedClaim, ledger: Ledger) -> tuple[Scalar, bool]:
-    """What the figure of a proposed claim is, and whether the claim holds; raises QueryRejected, SourceUnavailable."""
-    found = evaluate(parse(proposed.selector), ledger.rows(proposed.evidence))
-    return found, holds(found, proposed.operator, _value(proposed.value))

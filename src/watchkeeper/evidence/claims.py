@@ -17,6 +17,7 @@ from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.prose import fill
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.evidence.selectors import Selector, evaluate, holds, parse
+from watchkeeper.redaction import redact
 
 SUBJECTS = ("service", "component", "service_name", "caller", "callee")
 """Columns that say which component a row is about."""
@@ -28,6 +29,8 @@ ONSETS = frozenset({"onset", "earliest", "began"})
 """Columns that say when a component's own trouble began."""
 OWN = frozenset({"id"})
 """Columns whose values belong to one component: peers are asked for theirs."""
+SHOWN = 120
+"""Characters of a text that a sentence repeats."""
 COUNTED = frozenset({"requests", "errors", "count", "failed", "calls"})
 
 
@@ -87,7 +90,7 @@ def check(statement: Statement, component: ServiceName, ground: Ground) -> Claim
         return Struck(claim=claim, because=str(error))
     claim = claim.model_copy(update={"text": filled.text, "figures": filled.figures})
     if not holds(found, statement.operator, statement.value):
-        return Struck(claim=claim, because=f"asked again, {claim.selector} is {found}")
+        return Struck(claim=claim, because=f"asked again, {claim.selector} is {_shown(found)}")
     if ground.recheck.is_part(statement.evidence):
         return Struck(
             claim=claim, because=f"only a part of the rows of {statement.evidence} can be had, too few to count"
@@ -103,7 +106,12 @@ def recheck_claim(claim: Claim, recheck: Recheck) -> str | None:
         found = evaluate(parse(claim.selector), recheck.rows(claim.evidence))
     except (QueryRejected, SourceUnavailable) as error:
         return str(error)
-    return None if holds(found, claim.operator, claim.value) else f"asked again, {claim.selector} is {found}"
+    return None if holds(found, claim.operator, claim.value) else f"asked again, {claim.selector} is {_shown(found)}"
+
+
+def _shown(found: Scalar) -> str:
+    """A figure in a sentence; a text of telemetry's is bounded and without what must not leave."""
+    return " ".join(redact(found).split())[:SHOWN] if isinstance(found, str) else str(found)
 
 
 def _counts(selector: Selector) -> bool:

@@ -249,7 +249,8 @@ def _example(row: dict[str, object], told: dict[str, str | None], varying: Seque
     """A selector that fits a row, with names that are harmless outside the delimiters."""
     names = [name for name in KEYS if isinstance(row.get(name), str) and told[name] == row[name]]
     held = [Condition(name, "=", str(row[name])) for name in names if is_plain_name(str(row[name]))][:MOST_KEYS]
-    figures = [c for c in (*FIGURES, *varying) if c in varying and _is_figure(row[c])]
+    named = sorted((c for c in FIGURES if c in row), key=lambda c: c not in varying)
+    figures = [c for c in (*named, *varying) if _is_figure(row[c])]
     return Selector("first", figures[0], tuple(held)) if figures else Selector("count", "", tuple(held))
 
 
