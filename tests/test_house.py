@@ -95,6 +95,8 @@ ONLY_IN: dict[str, set[str]] = {
     "langchain_core": {"agents", "evidence"},
     "langchain_core.tools": {"evidence", "agents"},
     "openai": {"agents"},
+    "httpx2": {"agents"},
+    "langsmith": {"agents"},
     "tenacity": {"agents"},
     "chromadb": {"knowledge"},
     "bm25s": {"knowledge"},

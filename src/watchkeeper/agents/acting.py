@@ -45,11 +45,7 @@ class Desk:
     refused: int = 0
     """In all."""
     ended_because: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the agent gets no further turn."""
-        return bool(self.ended_because)
+    """Why the agent gets no further turn; empty while it does."""
 
     def answers(self, reply: AIMessage) -> list[ToolMessage]:
         """One answer to each call of the reply, in its order."""

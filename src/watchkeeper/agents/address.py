@@ -15,7 +15,7 @@ NO_KEY = "none"
 """What is sent where there is no key: endpoints of one's own want none, and the libraries want a text."""
 MOST_CHARACTERS = 300
 """How much of a foreign text a message of ours quotes."""
-OPENAI_HOST = "openai.com"
+OPENAI_HOSTS = ("openai.com", "openai.azure.com")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Address:
 
     @property
     def is_openai(self) -> bool:
-        """Whether it is OpenAI's own: it alone wants OpenAI's newest names of parameters."""
-        return self.host == OPENAI_HOST or self.host.endswith(f".{OPENAI_HOST}")
+        """Whether it is OpenAI's own, or theirs at Azure: they alone want OpenAI's newest names of parameters."""
+        return any(self.host == host or self.host.endswith(f".{host}") for host in OPENAI_HOSTS)
 
     @property
     def shown(self) -> str:

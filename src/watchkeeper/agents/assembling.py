@@ -52,7 +52,7 @@ def usage(pieces: Sequence[AIMessage], prompt_tokens: int) -> Usage:
     """What the endpoint counted, the last that is told; characters / 4 where it tells nothing."""
     told = next((piece.usage_metadata for piece in reversed(pieces) if _counts(piece.usage_metadata)), None)
     if told is not None:
-        return Usage(max(0, told["input_tokens"]), max(0, told["output_tokens"]), is_estimated=False)
+        return Usage(told["input_tokens"], told["output_tokens"], is_estimated=False)
     text = "".join(str(piece.text) for piece in pieces)
     called = "".join(call.name + call.arguments for call in _calls(pieces))
     return Usage(prompt_tokens, tokens_in(text + called), is_estimated=True)
@@ -154,8 +154,11 @@ def _refusal(pieces: Sequence[AIMessage]) -> str:
 
 
 def _counts(told: UsageMetadata | None) -> bool:
-    # Some endpoints send the field with zeros.
-    return told is not None and told["input_tokens"] > 0
+    # Some endpoints send the field with zeros; the library does not look at what it holds.
+    if told is None:
+        return False
+    counts: list[object] = [told["input_tokens"], told["output_tokens"]]
+    return all(isinstance(count, int) and count >= 0 for count in counts) and told["input_tokens"] > 0
 
 
 def _sound(text: str) -> str:

@@ -203,11 +203,10 @@ class Client:
                 if heard or not isinstance(error, ValueError):
                     raise self._told(error, seconds, is_begun=bool(heard)) from None
         try:
-            whole = model.invoke(said, **options)
+            yield from _kept(iter([model.invoke(said, **options)]), heard, self.meter)
         except FOREIGN as error:
             raise self._told(error, seconds) from None
         self.streams = False
-        yield from _kept(iter([whole]), heard, self.meter)
 
     def _told(self, error: BaseException, seconds: float, is_begun: bool = False) -> ModelUnavailable:
         try:
@@ -219,8 +218,10 @@ class Client:
         return failure(error, self.address, seconds)
 
 
-def _kept(pieces: Iterator[AIMessage], heard: list[AIMessage], meter: Meter) -> Iterator[AIMessage]:
+def _kept(pieces: Iterator[BaseMessage], heard: list[AIMessage], meter: Meter) -> Iterator[AIMessage]:
     for piece in pieces:
+        if not isinstance(piece, AIMessage):
+            raise TypeError("a message whose role is not assistant")
         heard.append(piece)
         yield piece
         meter.require_time()

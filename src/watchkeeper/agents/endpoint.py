@@ -1,5 +1,6 @@
 """The configured endpoint as a client: which models it has, and how LangChain's ChatOpenAI is set up for it."""
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from watchkeeper.agents.wire import open_http, timeout
 from watchkeeper.errors import ModelUnavailable
 from watchkeeper.settings import Settings
 
+COUNTS = ("prompt_tokens", "completion_tokens")
 MOST_OFFERED = 12
 """So many model names are listed in a message."""
 
@@ -147,12 +149,21 @@ class _Endpoint(ChatOpenAI):
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
+        counted = chunk.get("usage")
+        if not isinstance(counted, dict) or not all(isinstance(counted.get(name), int) for name in COUNTS):
+            chunk["usage"] = None
         choices = chunk.get("choices") or [{}]
         delta = choices[0].get("delta") or {}
+        if delta:
+            # Whoever else it names, a reply is the assistant's; a second role would be added to the first.
+            delta["role"] = "assistant"
         for number, call in enumerate(delta.get("tool_calls") or ()):
             # Without an index the library drops the call.
             if call.get("index") is None:
                 call["index"] = number
+            function = call.get("function") or {}
+            if isinstance(function.get("arguments"), dict):
+                function["arguments"] = json.dumps(function["arguments"])
         made = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
         if made is not None and delta.get("refusal"):
             # The library reads refusals only where nothing is streamed.
@@ -163,4 +174,4 @@ class _Endpoint(ChatOpenAI):
 def _silence_libraries() -> None:
     """Warnings of the libraries about an endpoint are for programmers; what follows from them we say ourselves."""
     warnings.filterwarnings("ignore", message=".*[Ss]tructured [Oo]utput", module="langchain_openai")
-    warnings.filterwarnings("ignore", message=r"(?s)Pydantic serializer warnings:.*\b(?:Choice|Chat|Completion)")
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")

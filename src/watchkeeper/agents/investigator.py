@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -36,6 +36,8 @@ STEPS = 400
 SMALL_CONTEXT, SMALL_CHARACTERS = 12_000, 1000
 """A model that holds less than so many tokens is told shorter pieces of evidence."""
 LEAST_ROOM = 1024
+UNREADABLE = (ValueError, TypeError, LookupError, sqlite3.Error)
+"""What the serializer, the graph and the nouns raise for bytes that are not what was written."""
 
 
 @dataclass
@@ -61,6 +63,8 @@ class ModelInvestigator:
 
         Never raises for a model that fails, nor for a file of checkpoints that cannot be used.
         """
+        # As a checkpoint would give it back: so it makes no difference whether the investigation was stopped.
+        dossier = Dossier.model_validate_json(dossier.model_dump_json())
         trouble: list[str] = []
         with ExitStack() as stack:
             stack.enter_context(untraced())
@@ -113,7 +117,7 @@ class ModelInvestigator:
 
     def _carried_out(self, files: "_Files", trouble: list[str]) -> Diagnosis:
         """From the begin, or from where it was stopped."""
-        before = self._before(files, trouble)
+        files, before = self._before(files, trouble)
         if before.get("diagnosis"):
             return Diagnosis.model_validate_json(before["diagnosis"])
         try:
@@ -128,20 +132,25 @@ class ModelInvestigator:
             last = _run(files, context, None if before else begin)
         return Diagnosis.model_validate_json(last["diagnosis"])
 
-    def _before(self, files: "_Files", trouble: list[str]) -> State:
+    def _before(self, files: "_Files", trouble: list[str]) -> tuple["_Files", State]:
         """What was known where the investigation was stopped, with its evidence in the ledger again; empty if new."""
         if files.kept is None:
-            return {}
+            return files, {}
         try:
             state = cast(State, graph_of(files.kept.saver).get_state(files.config).values)
             if state:
                 _restore(state, files)
-        except (ValueError, sqlite3.Error) as error:
-            # Also what the serializer and the nouns raise for bytes that are not what was written.
+        except UNREADABLE as error:
             self._note(f"what was kept of the investigation cannot be read, it begins anew: {error}", trouble)
-            files.kept.begin(files.dossier, self.clock())
-            return {}
-        return state
+            return self._anew(files, files.kept), {}
+        return files, state
+
+    def _anew(self, files: "_Files", kept: Checkpoints) -> "_Files":
+        try:
+            kept.begin(files.dossier, self.clock())
+        except RecordsUnavailable:
+            return replace(files, kept=None)
+        return files
 
     def _tell_started(self, dossier: Dossier, client: Client, before: State) -> None:
         graph = before.get("graph", self.graph)

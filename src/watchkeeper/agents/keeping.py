@@ -21,13 +21,15 @@ def cleaned(value: object, clean: Clean) -> object:
         case str():
             return value if clean(value) == value else _text(value, clean)
         case dict():
-            return {
-                key: SECRET if isinstance(inner, str) and is_secret(key, inner) else cleaned(inner, clean)
-                for key, inner in value.items()
-            }
+            return {k: SECRET if _is_secret(k, inner, clean) else cleaned(inner, clean) for k, inner in value.items()}
         case list():
             return [cleaned(inner, clean) for inner in value]
     return value
+
+
+def _is_secret(key: str, value: object, clean: Clean) -> bool:
+    """Whether a text that says nothing by itself is a secret under its name."""
+    return isinstance(value, str) and clean(value) == value and is_secret(key, value)
 
 
 def _text(text: str, clean: Clean) -> str:

@@ -16,6 +16,7 @@ from watchkeeper.errors import BudgetSpent, ModelUnavailable, ReplyRejected
 INVESTIGATOR = "investigator"
 RESERVE = 2
 """Calls that must be left for a further turn: itself, and the report."""
+CURTAILED = "the budget left the model no further turn, and it was asked for its findings"
 Run = Runtime[Context]
 
 
@@ -73,18 +74,18 @@ def act(state: State, runtime: Run) -> State:
     answers = desk.answers(reply)
     added = [kept_json(entry, context.clean) for entry in context.ledger.evidence[before:]]
     messages = [*state["messages"], *answers]
-    has_turn = state["turns"] < card.limits.turns and context.can_afford(
-        RESERVE, min(context.room, tokens_of(messages))
-    )
+    needed = tokens_of(messages) + tokens_of_tools(list(tools.values()))
+    is_affordable = context.can_afford(RESERVE, min(context.room, needed))
+    because = desk.ended_because or ("" if is_affordable else CURTAILED)
     update: State = {
         "messages": messages,
         "tried": desk.tried,
         "faults": desk.faults,
         "refused": desk.refused,
-        "is_over": desk.is_over or not has_turn,
+        "is_over": bool(because) or state["turns"] >= card.limits.turns,
         "evidence": [*state["evidence"], *added],
     }
-    return {**update, **(troubled(desk.ended_because, state, context) if desk.is_over else {})}
+    return {**update, **(troubled(because, state, context) if because else {})}
 
 
 def kept(reply: AIMessage, context: Context, turn: int) -> AIMessage:

@@ -79,12 +79,10 @@ def conclude(state: State, runtime: Run) -> State:
 
 def notes_of(state: State, *, has_findings: bool) -> tuple[str, ...]:
     """What a reader must know about how the diagnosis came about."""
-    refused = state.get("refused", 0)
-    calls = "call of a tool was" if refused == 1 else "calls of tools were"
-    told = [
-        *state["trouble"],
-        *([f"{refused} {calls} refused: the model asked for what there is not"] if refused else []),
-    ]
+    told, refused = list(dict.fromkeys(state["trouble"])), state["refused"]
+    if refused:
+        calls = "call of a tool was" if refused == 1 else "calls of tools were"
+        told.append(f"{refused} {calls} refused: the model asked for what there is not")
     if state.get("stopped"):
         rest = "what it had claimed was checked before" if has_findings else "this is the rules' diagnosis"
         told.append(f"{state['stopped']}; {rest}")

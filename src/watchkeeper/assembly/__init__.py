@@ -15,8 +15,10 @@ from watchkeeper.assembly.cases import (
     save_case,
     scan_of,
 )
+from watchkeeper.assembly.chat import Chat
 from watchkeeper.assembly.demo import DEMO, DEMO_SERVICE, diagnose_demo
 from watchkeeper.assembly.investigating import (
+    CaseRunbooks,
     investigator_for,
     looked_at_again,
     open_investigator,
@@ -28,6 +30,8 @@ from watchkeeper.assembly.sources import import_telemetry, is_server, latest, li
 __all__ = [
     "DEMO",
     "DEMO_SERVICE",
+    "CaseRunbooks",
+    "Chat",
     "as_json",
     "case",
     "diagnose",

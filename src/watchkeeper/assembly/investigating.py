@@ -11,10 +11,10 @@ from watchkeeper.agents.events import Event
 from watchkeeper.assembly.cases import case as kept_case
 from watchkeeper.assembly.cases import diagnose_again, finished, open_records
 from watchkeeper.assembly.sources import Say
-from watchkeeper.domain import CaseFile
+from watchkeeper.domain import CaseFile, Diagnosis, Hypothesis
 from watchkeeper.errors import ConfigError, RecordsUnavailable
 from watchkeeper.evidence.known import PastCase, RunbookHit
-from watchkeeper.knowledge.queries import Query
+from watchkeeper.knowledge.queries import Query, query_for
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.sources import Sources
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from watchkeeper.knowledge.shelf import Shelf
 
 FILE = "investigations.sqlite"
+STEPS = 8
+"""Steps of a runbook that an answer repeats."""
 LOOKED_THROUGH, TOLD = 200, 5
 """How many of the latest cases are looked through for earlier ones, and how many are told."""
 
@@ -70,6 +72,44 @@ class ShelfRunbooks:
             )
             for hit in self.shelf.find(Query(text=text, component=component))
         )
+
+
+@dataclass(frozen=True)
+class CaseRunbooks:
+    """Runbooks as answers about a case ask for them."""
+
+    shelf: "Shelf"
+
+    def steps_for(self, case: CaseFile) -> tuple[str, ...]:
+        """The steps of the runbook that fits the first cause, filled with the incident's values; empty without one."""
+        latest = case.latest
+        if latest is None or not latest.hypotheses:
+            return ()
+        top = latest.hypotheses[0]
+        measures = [signal.measure for signal in case.incident.signals if signal.measure]
+        said = (latest.headline, *(claim.text for claim in top.claims))
+        hits = self.shelf.find(query_for(top.kind, measures, said, top.component))
+        if not hits:
+            return ()
+        runbook, values = hits[0].runbook, _values(case, latest, top)
+        steps = [step for step in runbook.steps(values) if step.section.startswith(("Mitigation", "Diagnosis"))]
+        said = [" ".join((step.text, "; ".join(step.commands))).strip() for step in steps[:STEPS]]
+        return tuple([f"Runbook “{runbook.name}”: {said[0]}", *said[1:]] if said else ())
+
+
+def _values(case: CaseFile, latest: Diagnosis, top: Hypothesis) -> dict[str, str]:
+    """What a runbook's placeholders may stand for."""
+    owner = case.assignment.owner if case.assignment is not None else None
+    known = {
+        "service": top.component,
+        "dependency": top.dependency,
+        "change": top.change.id if top.change is not None else None,
+        "version": top.change.version if top.change is not None else None,
+        "since": latest.scope.since.strftime("%Y-%m-%dT%H:%M:%SZ") if latest.scope.since else None,
+        "owner": owner,
+        "incident": case.incident.id,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 @dataclass(frozen=True)

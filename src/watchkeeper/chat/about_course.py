@@ -20,7 +20,6 @@ SERVICES = 4
 def users(inquiry: Inquiry) -> None:
     """How many people met trouble, by the case's count; where nothing is wrong, how many met a failure lately."""
     _, found = latest_of(inquiry)
-    inquiry.sentences.append(headline(found))
     counted = found.scope.users
     if counted is not None and counted.evidence is not None:
         held = {"attribute": counted.attribute}
@@ -30,6 +29,7 @@ def users(inquiry: Inquiry) -> None:
         inquiry.tell(f"{met} of {seen} users, told apart by {quoted(counted.attribute)}, met {counted.met}.")
     else:
         _people(inquiry, found)
+    inquiry.sentences.append(headline(found))
     affected(inquiry, found)
 
 
@@ -135,13 +135,13 @@ def _course(inquiry: Inquiry, trouble: Diagnosis, since: datetime) -> None:
             number_of(e_worst, select("max", column, service_name=service), unit)
             for column, unit in (("p95_ms", "ms"), ("errors", "count"))
         )
-        text = "; in its worst ten seconds p95 {}, in its worst ones {} failed".format(*worst)
+        text = "; at worst within ten seconds: p95 {}, {} failed".format(*worst)
         if inquiry.tell(f"{served(e_now, service, e_usual)}{text}"):
             continue
         fields: dict[str, Scalar] = {"since": since}
         if not inquiry.tell(served(e_now, service)):
             inquiry.cannot_know(
-                f"how {quoted(service)} is served now: it answered no request in the last minute "
+                f"how {quoted(service)} is served now: it reported no request in the last minute "
                 f"(the trouble began at {given('since', 'date')})",
                 fields, e_now,
             )  # fmt: skip

@@ -162,7 +162,7 @@ def _edges(number: EvidenceId) -> str:
 def _silent(inquiry: Inquiry, name: str, number: EvidenceId) -> None:
     last = inquiry.extent.last_of.get(name)
     fields: dict[str, Scalar] = {"last": last}
-    text = f"{quoted(name)} answered no request from {_edges(number)}"
+    text = f"{quoted(name)} reported no request from {_edges(number)}"
     if last is not None and inquiry.tell(f"{text}; it last reported at {given('last', 'date')}", fields, number):
         return
     inquiry.tell(text, None, number)

@@ -27,7 +27,10 @@ class Said(Noun):
 
     def cleaned(self, clean: Callable[[str], str]) -> Self:
         """The same without what must not leave."""
-        figures = tuple(figure.model_copy(update={"text": clean(figure.text)}) for figure in self.figures)
+        figures = tuple(
+            figure.model_copy(update={"text": clean(figure.text), "selector": clean(figure.selector)})
+            for figure in self.figures
+        )
         return self.model_copy(update={"text": clean(self.text), "figures": figures})
 
 
@@ -76,9 +79,18 @@ class Reply(Noun):
         changed = {name: each(getattr(self, name)) for name in ("sentences", "steps", "cannot", "notes")}
         back = None if self.asks_back is None else self.asks_back.cleaned(clean)
         draft = None if self.draft is None else clean(self.draft)
-        return self.model_copy(
-            update={**changed, "taken_as": self.taken_as.cleaned(clean), "asks_back": back, "draft": draft}
-        )
+        told = {"taken_as": self.taken_as.cleaned(clean), "asks_back": back, "draft": draft}
+        evidence = tuple(_cleaned(entry, clean) for entry in self.evidence)
+        return self.model_copy(update={**changed, **told, "evidence": evidence})
+
+
+def _cleaned(entry: Evidence, clean: Callable[[str], str]) -> Evidence:
+    values = tuple(
+        tuple(clean(value) if isinstance(value, str) else value for value in row) for row in entry.rows.values
+    )
+    failure = None if entry.failure is None else clean(entry.failure)
+    rows = entry.rows.model_copy(update={"values": values})
+    return entry.model_copy(update={"rows": rows, "question": clean(entry.question), "failure": failure})
 
 
 def quoted_from(text: str, figures: Iterable[Figure], *evidence: EvidenceId | None) -> Said:

@@ -40,7 +40,8 @@ def taken_as(inquiry: Inquiry) -> Said:
     """`Taken as: why is checkout in trouble, since 12:00:00 UTC`."""
     intent = inquiry.intent
     named, unnamed = _WORDS[intent.kind]
-    text = named.format(quoted(intent.service)) if intent.service else unnamed
+    name = intent.service or (f"“{intent.typed}”" if intent.typed and intent.missing else None)
+    text = named.replace("{}", quoted(name)) if name else unnamed
     if intent.paper is not None:
         text = text.replace("a draft", f"a draft of the {intent.paper}")
     if intent.evidence is not None:

@@ -9,6 +9,7 @@ from watchkeeper import __version__
 from watchkeeper.cli import (
     accuracy,
     cases,
+    chat,
     demo,
     diagnose,
     doctor,
@@ -54,6 +55,8 @@ def everything(
 
 app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
+app.command("ask")(chat.ask)
+app.command("chat")(chat.chat)
 app.command("cases")(cases.cases)
 app.add_typer(cases.case_app, name="case")
 app.command("verdict")(cases.verdict)

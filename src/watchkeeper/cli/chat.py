@@ -102,8 +102,12 @@ def _chat(context: typer.Context, recording: Path | None, store: str | None, at:
     from watchkeeper.assembly.chat import Chat
 
     chosen = settings.load(context.obj)
-    with assembly.open_sources(chosen, recording, store) as sources:
-        yield Chat(chosen, sources, is_recording=recording is not None, at=time)
+    with (
+        assembly.open_sources(chosen, recording, store) as sources,
+        assembly.open_runbooks(chosen, say) as shelf,
+    ):
+        runbooks = assembly.CaseRunbooks(shelf)
+        yield Chat(chosen, sources, is_recording=recording is not None, at=time, runbooks=runbooks)
 
 
 def _begun(case: str | None) -> "Conversation":
@@ -160,9 +164,9 @@ def _sources(reply: "Reply") -> Iterator[str]:
         for entry in reply.evidence:
             yield _labelled("Evidence", f"{entry.id} {entry.source}: {entry.question}")
     if reply.evidence and reply.shown is None:
-        last = reply.evidence[-1].id
-        where = f" --case {reply.case_id}" if reply.case_id else "; here with --json"
-        yield _labelled("To see one", f'ask "show the evidence for {last}"{where}')
+        wanted = f'"show the evidence for {reply.evidence[-1].id}"'
+        with_case = f"watchkeeper ask {wanted} --case {reply.case_id}"
+        yield _labelled("To see one", with_case if reply.case_id else f"in `watchkeeper chat`: {wanted}; or --json")
 
 
 def _rows(reply: "Reply") -> Iterator[str]:

@@ -26,7 +26,7 @@ def serve(
     assembly.require_configuration(chosen)
     # The server hands the signal on after its last request: then the store is still to be closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with assembly.live_store(chosen) as store:
+    with assembly.live_store(chosen) as store, assembly.open_runbooks(chosen, say) as shelf:
         running.serve(
             store,
             chosen.server.host,
@@ -34,4 +34,5 @@ def serve(
             maximum_body_bytes=chosen.server.max_body_mib << 20,
             say=say,
             diagnose_due=lambda now: assembly.diagnose_due(chosen, store.reader, say, now),
+            answering=assembly.Chat(chosen, store.reader, runbooks=assembly.CaseRunbooks(shelf)),
         )

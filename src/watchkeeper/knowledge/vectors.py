@@ -32,6 +32,7 @@ class Kept:
 
     def __init__(self, folder: Path, manifest: Manifest, collection: Collection) -> None:
         self._folder, self._manifest, self._collection = folder, manifest, collection
+        self.generation = manifest.generation
 
     def near(self, vector: Vectors) -> dict[str, float]:
         """Cosine by id of the nearest pieces; raises KnowledgeUnavailable where the index broke since."""
@@ -61,12 +62,19 @@ def open_kept(
     _make(folder, say)
     try:
         with _held(folder / LOCK):
-            return _Writer(folder, chunks, embedder, embedding, say).opened(anew)
-    except Busy:
+            writer = _Writer(folder, chunks, embedder, embedding, say)
+            kept = writer.opened(anew)
+            writer.sweep(kept.generation)
+            return kept
+    except Busy as busy:
         known = manifests.read(folder)
         if known is None or anew or known.embedding != embedding or known.ids != {chunk.id for chunk in chunks}:
             raise
-        return Kept(folder, known, Collection.opened(folder / known.generation, known.ids))
+        try:
+            return Kept(folder, known, Collection.opened(folder / known.generation, known.ids))
+        except KnowledgeUnavailable as error:
+            # It was replaced between the two looks at it.
+            raise busy from error
 
 
 class _Writer:
@@ -122,15 +130,17 @@ class _Writer:
         collection = Collection.made(self._folder / generation)
         try:
             dimensions = self._add(collection, self._chunks) or 1
-            kept = self._written(generation, dimensions, collection)
+            return self._written(generation, dimensions, collection)
         except WatchkeeperError:
             collection.close()
             shutil.rmtree(self._folder / generation, ignore_errors=True)
             raise
+
+    def sweep(self, generation: str) -> None:
+        """Delete what other generations left behind, such as a folder that a late reader made again."""
         for old in self._folder.glob(f"{PREFIX}*"):
             if old.name != generation:
                 shutil.rmtree(old, ignore_errors=True)
-        return kept
 
     def _add(self, collection: Collection, chunks: Sequence[Chunk]) -> int:
         """How many dimensions the vectors have that were added; 0 where there was nothing to add."""

@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import watchkeeper
 from watchkeeper.errors import WatchkeeperError
-from watchkeeper.server import ingest, problems, questions
+from watchkeeper.server import chat, ingest, problems, questions
 from watchkeeper.server.ingest import Ingest, Sink
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 from watchkeeper.telemetry.sources import Sources
@@ -47,10 +47,12 @@ def create_app(
     retention_seconds: float = RETENTION_SECONDS,
     diagnose_due: Callable[[datetime], object] | None = None,
     again_seconds: float = AGAIN_SECONDS,
+    answering: chat.Answering | None = None,
 ) -> FastAPI:
     """The application over a store that is open; who opened it closes it, after the application has ended.
 
-    `diagnose_due` is called every few seconds with the time, to diagnose again what is due.
+    `diagnose_due` is called every few seconds with the time, to diagnose again what is due; `answering` answers
+    questions at /v1/chat, which is not there without it.
     """
     decoders = ThreadPoolExecutor(DECODERS, "watchkeeper-decode")
     readers = ThreadPoolExecutor(READERS, "watchkeeper-read")
@@ -77,6 +79,8 @@ def create_app(
     problems.install(app)
     app.include_router(ingest.routes(Ingest(store, decoders, maximum_body_bytes)))
     app.include_router(questions.routes(store.reader, readers))
+    if answering is not None:
+        app.include_router(chat.routes(answering, readers))
     app.add_api_route("/healthz", _health)
     return app
 

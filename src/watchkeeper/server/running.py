@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from watchkeeper.errors import ConfigError
 from watchkeeper.server.app import Store, create_app
+from watchkeeper.server.chat import Answering
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 
 DEFAULT_HOST = "127.0.0.1"
@@ -31,6 +32,7 @@ def serve(
     maximum_body_bytes: int = MAXIMUM_BODY_BYTES,
     say: Callable[[str], None] = lambda _: None,
     diagnose_due: Callable[[datetime], object] | None = None,
+    answering: Answering | None = None,
 ) -> None:
     """Listen until interrupted (SIGINT, SIGTERM); requests that are being written are finished first.
 
@@ -40,8 +42,8 @@ def serve(
     # A JSON request is a million small objects: collecting after each 700 of them takes a third of the time.
     gc.set_threshold(10_000, 20, 100)
     with _listening(host, port) as listening, _ended_by_signals():
-        say(f"watchkeeper listens on {_url(listening)} (OTLP over HTTP, /v1/changes, /v1/query)")
-        app = create_app(store, maximum_body_bytes=maximum_body_bytes, diagnose_due=diagnose_due)
+        say(f"watchkeeper listens on {_url(listening)} (OTLP over HTTP, /v1/changes, /v1/query, /v1/chat)")
+        app = create_app(store, maximum_body_bytes=maximum_body_bytes, diagnose_due=diagnose_due, answering=answering)
         _server(app).run(sockets=[listening])
 
 
