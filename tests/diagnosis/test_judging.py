@@ -91,13 +91,14 @@ def proposal(*claims: ProposedClaim, component: str = "checkout", **more: object
 
 
 def test_a_claim_that_sets_the_component_apart_becomes_part_of_the_diagnosis(deploy: World) -> None:
-    stand = Stand(lambda _, ledger: proposal(slower(ledger, "checkout", 400)))
+    own = {"selector": 'first(p95_ms) where service = "checkout"', "value": 500}
+    stand = Stand(lambda _, ledger: proposal(slower(ledger, "checkout", 400).model_copy(update=own)))
     case = deploy.investigate(stand)
     found = case.diagnoses[-1]
     assert stand.judged is not None
     assert (stand.judged.made, stand.judged.failed) == (1, ())
     assert found.hypotheses[0].proposed_by == "both"
-    assert any(c.value == 400 and c.standing == "supports" for c in found.hypotheses[0].claims)
+    assert any(c.value == 500 and c.standing == "supports" for c in found.hypotheses[0].claims)
     assert audit(case, deploy.sources, pipeline.READINGS) == ()
 
 
@@ -151,6 +152,23 @@ def test_a_component_that_nothing_names_is_no_cause(deploy: World) -> None:
     assert "the-moon" not in found.model_dump_json(exclude={"struck"})
     assert stand.judged is not None
     assert stand.judged.failed == ("'the-moon' is no component that evidence names",)
+
+
+def test_a_component_that_is_named_twice_counts_once_as_most_probable(deploy: World) -> None:
+    def find(_: Dossier, ledger: Ledger) -> Findings:
+        one = proposal(slower(ledger, "checkout", 400)).hypotheses[0]
+        return Findings(hypotheses=(one, one.model_copy(update={"probability": 0.05, "kind": "cpu"})))
+
+    stand = Stand(find)
+    deploy.investigate(stand)
+    assert stand.judged is not None
+    assert [h.probability for h in stand.judged.hypotheses] == [0.9]
+
+
+def test_a_figure_that_the_rules_gave_already_is_not_told_twice(deploy: World) -> None:
+    found = deploy.investigate(Stand(lambda _, ledger: proposal(slower(ledger, "checkout", 400)))).diagnoses[-1]
+    said = [(c.evidence, c.selector) for c in found.hypotheses[0].claims]
+    assert len(said) == len(set(said))
 
 
 def test_a_change_is_blamed_only_if_its_trial_does_not_clear_it(deploy: World) -> None:

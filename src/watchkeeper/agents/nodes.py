@@ -1,10 +1,12 @@
 """The steps of an agent with tools: each asks a model at most once, so that a checkpoint follows every call."""
 
+from collections.abc import Collection, Sequence
+
 from langchain_core.messages import AIMessage, HumanMessage, InvalidToolCall, SystemMessage, ToolCall
 from langgraph.runtime import Runtime
 
 from watchkeeper.agents import prompts
-from watchkeeper.agents.acting import Desk
+from watchkeeper.agents.acting import AT_ONCE, Desk
 from watchkeeper.agents.events import Trouble, line
 from watchkeeper.agents.keeping import kept_json
 from watchkeeper.agents.meter import tokens_of
@@ -17,6 +19,8 @@ INVESTIGATOR = "investigator"
 RESERVE = 2
 """Calls that must be left for a further turn: itself, and the report."""
 CURTAILED = "the budget left the model no further turn, and it was asked for its findings"
+REFUSED = "the model's call of a tool was refused: "
+UNKNOWN, UNREADABLE, UNFIT = "a tool that there is not", "arguments that are no JSON", "arguments that fit nothing here"
 Run = Runtime[Context]
 
 
@@ -52,7 +56,7 @@ def think(state: State, runtime: Run) -> State:
     try:
         reply = context.client.reply(card.role, messages, tools)
     except ReplyRejected as error:
-        return {**troubled(said(error, context), state, context), "is_over": True}
+        return {**troubled([said(error, context)], state, context), "is_over": True}
     except ModelUnavailable as error:
         return stopped(error, context)
     turns = state["turns"] + 1
@@ -77,6 +81,8 @@ def act(state: State, runtime: Run) -> State:
     needed = tokens_of(messages) + tokens_of_tools(list(tools.values()))
     is_affordable = context.can_afford(RESERVE, min(context.room, needed))
     because = desk.ended_because or ("" if is_affordable else CURTAILED)
+    told = [REFUSED + why for why in refusals(reply, tools.keys(), desk.refused - state["refused"])]
+    told += [because] if because else []
     update: State = {
         "messages": messages,
         "tried": desk.tried,
@@ -85,7 +91,15 @@ def act(state: State, runtime: Run) -> State:
         "is_over": bool(because) or state["turns"] >= card.limits.turns,
         "evidence": [*state["evidence"], *added],
     }
-    return {**update, **(troubled(because, state, context) if because else {})}
+    return {**update, **troubled(told, state, context)}
+
+
+def refusals(reply: AIMessage, known: Collection[str], count: int) -> list[str]:
+    """Why so many of its calls were refused, each reason once; in words of ours, for what was asked for is not ours."""
+    unknown = sum(call["name"] not in known for call in reply.tool_calls[:AT_ONCE])
+    unreadable = len(reply.invalid_tool_calls)
+    counted = {UNKNOWN: unknown, UNREADABLE: unreadable, UNFIT: count - unknown - unreadable}
+    return [why for why, times in counted.items() if times > 0]
 
 
 def kept(reply: AIMessage, context: Context, turn: int) -> AIMessage:
@@ -112,22 +126,29 @@ def stopped(error: ModelUnavailable, context: Context) -> State:
     return {"stopped": because, "spent": spent(context)}
 
 
-def troubled(text: str, state: State, context: Context) -> State:
-    """Something that a reader of the diagnosis is told; the investigation goes on."""
-    context.tell(Trouble(text=line(text)))
-    return {"trouble": [*state["trouble"], text], "spent": spent(context)}
+def troubled(texts: Sequence[str], state: State, context: Context) -> State:
+    """What a reader of the diagnosis is told, each only once; the investigation goes on."""
+    fresh = [text for text in texts if text not in state["trouble"]]
+    for text in fresh:
+        context.tell(Trouble(text=line(text)))
+    return {"trouble": [*state["trouble"], *fresh], "spent": spent(context)}
 
 
 def said(error: ModelUnavailable, context: Context) -> str:
     """What happened, in the words of a note."""
     calls = context.client.spent.calls
-    after = f"after {calls} {'call' if calls == 1 else 'calls'}" if calls else "at once"
-    how = "the model stopped answering"
+    how = "the model stopped answering" if calls else "the model gave no answer"
     if isinstance(error, BudgetSpent):
-        how = "the model could be asked no further"
+        how = "the model could be asked no further" if calls else "the model could not be asked"
     elif isinstance(error, ReplyRejected):
         how = "the model's reply could not be used"
-    return f"{how} {after} ({line(context.clean(str(error)))})"
+    after = f" after {calls} {'call' if calls == 1 else 'calls'}" if calls else ""
+    return f"{how}{after} ({reason_of(str(error), context)})"
+
+
+def reason_of(text: str, context: Context) -> str:
+    """What an error says, redacted and on one line; it stands in parentheses, so without a full stop."""
+    return line(context.clean(text)).rstrip(".")
 
 
 def spent(context: Context) -> dict[str, float]:

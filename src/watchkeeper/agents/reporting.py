@@ -9,7 +9,7 @@ from watchkeeper.agents import prompts
 from watchkeeper.agents.events import LONGEST, Checked, Claimed, line
 from watchkeeper.agents.keeping import kept_json
 from watchkeeper.agents.meter import tokens_in
-from watchkeeper.agents.nodes import INVESTIGATOR, Run, spent, stopped
+from watchkeeper.agents.nodes import INVESTIGATOR, REFUSED, Run, spent, stopped
 from watchkeeper.agents.roles import Role
 from watchkeeper.agents.state import Context, State
 from watchkeeper.agents.trimming import fitted
@@ -79,16 +79,23 @@ def conclude(state: State, runtime: Run) -> State:
 
 def notes_of(state: State, *, has_findings: bool) -> tuple[str, ...]:
     """What a reader must know about how the diagnosis came about."""
-    told, refused = list(dict.fromkeys(state["trouble"])), state["refused"]
-    if refused:
-        calls = "call of a tool was" if refused == 1 else "calls of tools were"
-        told.append(f"{refused} {calls} refused: the model asked for what there is not")
+    told = [text for text in state["trouble"] if not text.startswith(REFUSED) and not _is_said_again(text, state)]
+    reasons = [text.removeprefix(REFUSED) for text in state["trouble"] if text.startswith(REFUSED)]
+    if refused := state["refused"]:
+        were = "was" if refused == 1 else "were"
+        told.append(f"{refused} of the model's tool calls {were} refused: {', '.join(reasons)}")
     if state.get("stopped"):
         rest = "what it had claimed was checked before" if has_findings else "this is the rules' diagnosis"
         told.append(f"{state['stopped']}; {rest}")
     elif not has_findings:
         told.append("the model had nothing to add that holds: this is the rules' diagnosis")
     return tuple(told)
+
+
+def _is_said_again(text: str, state: State) -> bool:
+    """Whether the model stopped in the end for the same reason."""
+    reason = text[text.find("(") :]
+    return reason.startswith("(") and state.get("stopped", "").endswith(reason)
 
 
 def cost_of(context: Context, state: State) -> Cost:

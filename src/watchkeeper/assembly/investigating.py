@@ -93,8 +93,8 @@ class CaseRunbooks:
             return ()
         runbook, values = hits[0].runbook, _values(case, latest, top)
         steps = [step for step in runbook.steps(values) if step.section.startswith(("Mitigation", "Diagnosis"))]
-        said = [" ".join((step.text, "; ".join(step.commands))).strip() for step in steps[:STEPS]]
-        return tuple([f"Runbook “{runbook.name}”: {said[0]}", *said[1:]] if said else ())
+        told = [" ".join((step.text, "; ".join(step.commands))).strip() for step in steps[:STEPS]]
+        return (f"Runbook “{runbook.name}”: {told[0]}", *told[1:]) if told else ()
 
 
 def _values(case: CaseFile, latest: Diagnosis, top: Hypothesis) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """What an investigation tells while it goes on, as lines on stderr."""
 
+import sys
+import textwrap
+
 from watchkeeper.agents.events import (
     AskedFor,
     Checked,
@@ -11,36 +14,67 @@ from watchkeeper.agents.events import (
     Started,
     Trouble,
 )
-from watchkeeper.cli.screen import one_line, say
+from watchkeeper.cli.screen import one_line
 
-WIDTH = 78
+WIDTH = 80
+LONGEST = 400
+STEP = 2
+"""Columns by which each level is set in."""
+WRAPPED = (Trouble, Checked)
+"""Events that are told whole, over as many lines as they take; of the others one line is enough."""
 
 
 def told(event: Event) -> None:
-    """Say one event, bounded to a line."""
-    text = words(event)
-    if text:
-        say(one_line(text, WIDTH))
+    """Say one event."""
+    indent = " " * STEP * level_of(event)
+    width = WIDTH - len(indent)
+    text = one_line(words(event), LONGEST if isinstance(event, WRAPPED) else width)
+    lines = textwrap.wrap(text, width, subsequent_indent=" " * STEP, break_on_hyphens=False)
+    sys.stderr.write("".join(f"{indent}{line}\n" for line in lines))
+    sys.stderr.flush()
+
+
+def level_of(event: Event) -> int:
+    """How far a line is set in: what a step found stands below the step."""
+    match event:
+        case Started() | Finished():
+            return 0
+        case Found() | Checked():
+            return 2
+    return 1
 
 
 def words(event: Event) -> str:
-    """One event in words; empty where there is nothing to tell a person."""
+    """One event in words."""
     match event:
         case Started():
-            return f"{'Going on' if event.is_resumed else 'Looking further'} with {event.model} ({event.graph}) …"
+            how = "Going on with" if event.is_resumed else "Looking further with"
+            return f"{how} {event.model} ({event.graph}) …"
         case Delegated():
-            return f"  {event.specialist} looks …"
+            return f"{event.specialist} looks …"
         case AskedFor():
-            return f"  asks {event.tool} {event.arguments}"
+            return f"asks {event.tool} {event.arguments}"
         case Found():
-            rows = f"{event.rows} rows" if event.status == "found" else event.status
-            return f"    {event.evidence}: {rows}"
+            rows = counted(event.rows, "row") if event.status == "found" else event.status
+            return f"{event.evidence}: {rows}"
         case Claimed():
-            return f"  suspects {event.component} ({event.fault}), {event.claims} claims"
+            return f"suspects {event.component} ({event.fault}), {counted(event.claims, 'claim')}"
         case Checked():
-            return f"    {event.standing}: {event.claim}"
+            return f"{event.standing}: {event.claim}{f' ({event.because})' if event.because else ''}"
         case Trouble():
-            return f"  {event.text}"
+            return event.text
         case Finished():
-            cost = event.cost
-            return f"Done: {cost.calls} calls, {cost.tokens:,} tokens, {cost.claims_struck} claims struck."
+            return f"Done: {_result(event)}."
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _result(event: Finished) -> str:
+    cost = event.cost
+    if cost.calls == 0:
+        return "no call of the model was answered"
+    struck = f"{cost.claims_struck} of {counted(cost.claims_made, 'claim')} struck"
+    return f"{counted(cost.calls, 'call')}, {counted(cost.tokens, 'token')}, {struck}"

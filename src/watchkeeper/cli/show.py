@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from watchkeeper.cli.progress import counted
 from watchkeeper.cli.screen import one_line
 from watchkeeper.domain import (
     Affected,
@@ -190,7 +191,7 @@ def _evidence(evidence: Sequence[Evidence], pointed_at: set[str]) -> Iterator[st
 
 
 def _rows(item: Evidence) -> str:
-    return f"{item.rows.total:,} row{'' if item.rows.total == 1 else 's'}" if item.status == "found" else ""
+    return counted(item.rows.total, "row") if item.status == "found" else ""
 
 
 def _cost(diagnosis: Diagnosis) -> str:
@@ -199,10 +200,13 @@ def _cost(diagnosis: Diagnosis) -> str:
     if cost.engine == "rules":
         return text
     if cost.calls == 0:
-        return f"{text} (it was not asked)"
+        return f"{text} (no call of it was answered)"
     model = one_line(cost.model or "unknown", 40)
-    asked = f"{cost.calls} calls of {model} ({cost.graph}), {cost.tokens:,} tokens, {cost.usd:.4f} USD"
-    return f"{text}; {asked}; {cost.claims_made} claims made, {cost.claims_struck} struck"
+    calls, claims = counted(cost.calls, "call"), counted(cost.claims_made, "claim")
+    # A model of one's own costs nothing, and neither does one whose price nobody has set.
+    price = f"{cost.usd:.4f} USD" if cost.usd else "no price set"
+    asked = f"{calls} of {model} ({cost.graph}), {counted(cost.tokens, 'token')}, {price}"
+    return f"{text}; {asked}; {claims} made, {cost.claims_struck} struck"
 
 
 def _more(count: int) -> Iterator[str]:

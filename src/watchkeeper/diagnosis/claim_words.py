@@ -27,6 +27,9 @@ LABELS = {
     "earliest": ("earliest onset", "clock"),
     "began": ("begin", "clock"),
     "last_seen": ("last seen", "clock"),
+    "gap_seconds": ("time from the change to the onset", "s"),
+    "answered_well": ("requests that the new version answered well before", "count"),
+    "outcome": ("outcome of the change's trial", "text"),
 }
 """How a column is called in words, and its unit where none was given."""
 WHERE = ("service", "component", "caller", "callee", "operation", "span", "kind", "version", "metric", "unit")

@@ -178,9 +178,11 @@ def _advice(mitigation: Mitigation | None, top: Hypothesis) -> str | None:
 
 def _told(joint: _Joint, judged: Judged, bench: Bench) -> tuple[Filled, ...]:
     """The model's sentences that may be said."""
-    top = joint.top.component if joint.because is None else None
+    stated = joint.top if joint.because is None else None
+    causes = {name for name in (stated.component, stated.dependency) if name} if stated is not None else set()
     others = {h.component for h in joint.hypotheses} | {a.service for a in bench.dossier.rules.scope.affected}
-    results = (bench.speech.accepted(sentence, top, others) for sentence in judged.sentences)
+    others |= {name for edge in bench.dossier.edges if joint.top.component in edge for name in edge}
+    results = (bench.speech.accepted(sentence, causes, others) for sentence in judged.sentences)
     return tuple(result for result in results if isinstance(result, Filled))
 
 

@@ -68,7 +68,7 @@ class Judged(Noun):
 def judge(findings: Findings, dossier: Dossier, ledger: Ledger, sources: Sources) -> Judged:
     """Ask again for everything that the findings claim. Never raises for what a model may hand in."""
     bench = bench_of(dossier, ledger, sources)
-    trials = [_tried(bench, proposal) for proposal in findings.hypotheses[:MOST_HYPOTHESES]]
+    trials = [_tried(bench, proposal) for proposal in _once_each(findings.hypotheses)[:MOST_HYPOTHESES]]
     mitigation = findings.mitigation if findings.mitigation and bench.is_known(findings.mitigation.target) else None
     return Judged(
         hypotheses=tuple(each.hypothesis for each in trials if each.hypothesis is not None),
@@ -79,6 +79,13 @@ def judge(findings: Findings, dossier: Dossier, ledger: Ledger, sources: Sources
         mitigation=mitigation,
         check_next=findings.check_next if findings.check_next in bench.ground.components else None,
     )
+
+
+def _once_each(proposals: Iterable[Proposal]) -> list[Proposal]:
+    """The most probable proposal of each component, in their order."""
+    ranked = sorted(proposals, key=lambda proposal: -proposal.probability)
+    best = {proposal.component: proposal for proposal in reversed(ranked)}
+    return sorted(best.values(), key=lambda proposal: -proposal.probability)
 
 
 @dataclass(frozen=True)
@@ -189,8 +196,8 @@ def _hypothesis(
 
 
 def _once(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Each predicate once, as it was first said."""
-    return tuple({(c.evidence, c.selector, c.operator, str(c.value)): c for c in reversed(list(claims))}.values())[::-1]
+    """Each figure once, as it was first said."""
+    return tuple({(c.evidence, c.selector): c for c in reversed(list(claims))}.values())[::-1]
 
 
 def _timing(bench: Bench, component: str) -> Iterable[tuple[Claim, bool]]:

@@ -44,10 +44,10 @@ class Speech:
     foreign: frozenset[str]
     """Words of telemetry that are neither common nor part of a component's name."""
 
-    def accepted(self, sentence: str, top: str | None, others: Collection[str] = ()) -> Filled | str:
+    def accepted(self, sentence: str, causes: Collection[str], others: Collection[str] = ()) -> Filled | str:
         """The sentence filled; or, as text, why it is refused.
 
-        Components that may be named are the first cause and `others`; only the first may be said to cause anything.
+        Components that may be named are `causes` and `others`; only causes in a sentence about what causes something.
         """
         bare = " ".join(PLACEHOLDER.sub(" ", sentence).split())
         for is_refused, why in _REFUSALS:
@@ -56,7 +56,7 @@ class Speech:
         if said := sorted(words_of(bare) & self.foreign):
             return f"it repeats words of telemetry outside a placeholder ({', '.join(said[:3])})"
         named = {name for name in self.components if _names(bare, name)}
-        allowed = {top} if _CAUSAL.search(bare) else {top, *others}
+        allowed = {*causes} if _CAUSAL.search(bare) else {*causes, *others}
         if strays := sorted(named - allowed):
             return f"it speaks of {strays[0]}, of which nothing is established"
         try:

@@ -99,7 +99,8 @@ def names_in(answers: Answers, numbers: Iterable[str]) -> frozenset[str]:
     for number in numbers:
         try:
             found |= _names(answers.rows(number))
-        except SourceUnavailable:
+        except (SourceUnavailable, QueryRejected):
+            # Down, or no telemetry: a runbook has no names of components.
             continue
     return frozenset(name for name in found if any(c.isdigit() for c in name))
 
