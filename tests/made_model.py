@@ -38,9 +38,9 @@ FINDINGS = json.dumps(
 )
 
 
-def calling(name: str, **arguments: object) -> Answer:
+def calling(tool: str, **arguments: object) -> Answer:
     """A turn that asks for a tool."""
-    return replying(calls=[(name, json.dumps(arguments))])
+    return replying(calls=[(tool, json.dumps(arguments))])
 
 
 def choosing(name: str, question: str = "What is it?") -> Answer:

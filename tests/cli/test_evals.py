@@ -92,13 +92,22 @@ def test_data_that_cannot_be_read_is_one_sentence_and_no_score(
     assert history.entries(home) == []
 
 
-def test_the_models_engine_is_said_to_be_missing(
+def test_the_rules_may_not_be_given_a_graph_or_replies(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert typed(monkeypatch, "run", "drills", "--engine", "model") == 2
+    assert typed(monkeypatch, "run", "drills", "--graph", "single") == 2
     assert capsys.readouterr().err == (
-        "watchkeeper: --engine model: the model's engine is not built yet, expected rules\n"
+        "watchkeeper: --graph and --replies are for --engine model, expected none with the rules\n"
     )
+
+
+def test_without_an_endpoint_the_models_engine_is_the_rules_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert typed(monkeypatch, "run", "drills", "--engine", "model", "--limit", "1") == 0
+    assert "model failed               1   cases in which it claimed nothing" in capsys.readouterr().out
 
 
 def test_a_source_that_does_not_exist_cannot_be_left_out(

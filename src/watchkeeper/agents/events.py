@@ -70,7 +70,7 @@ class Checked(Noun):
 
     kind: Literal["checked"] = "checked"
     component: ServiceName | None
-    """Of which hypothesis; None where the claim was struck."""
+    """Of whom it speaks; None where the claim was struck."""
     claim: Line
     """The predicate, such as `e12: max(mean_ms) where service = "cart" > 300`."""
     standing: Standing | Literal["struck"]

@@ -36,6 +36,8 @@ STEPS = 400
 SMALL_CONTEXT, SMALL_CHARACTERS = 12_000, 1000
 """A model that holds less than so many tokens is told shorter pieces of evidence."""
 LEAST_ROOM = 1024
+COUNTED = 0.7
+"""Share of the context that we fill by our count of four characters a token: digits, ids and frames come to three."""
 UNREADABLE = (ValueError, TypeError, LookupError, sqlite3.Error)
 """What the serializer, the graph and the nouns raise for bytes that are not what was written."""
 
@@ -180,7 +182,7 @@ class ModelInvestigator:
             client=client,
             cards=self.cards,
             tools={tool.name: tool for tool in tools_of(box, self._tool_names())},
-            room=max(LEAST_ROOM, self.context_tokens - client.terms.output_tokens),
+            room=max(LEAST_ROOM, int((self.context_tokens - client.terms.output_tokens) * COUNTED)),
             briefing=lambda: briefing(dossier, ledger.evidence, characters_for(self.context_tokens), self.clean),
             tell=self.on_event,
             clean=self.clean,

@@ -130,10 +130,8 @@ def _prompt(state: State, context: Context) -> str:
 
 
 def _tell_checked(judged: Judged, context: Context) -> None:
-    own = {claim for h in context.dossier.rules.hypotheses for claim in (*h.claims, *h.against)}
-    for hypothesis in judged.hypotheses:
-        for claim in (c for c in (*hypothesis.claims, *hypothesis.against) if c not in own):
-            context.tell(Checked(component=hypothesis.component, claim=_said(claim, context), standing=claim.standing))
+    for claim in judged.held:
+        context.tell(Checked(component=claim.about, claim=_said(claim, context), standing=claim.standing))
     for struck in judged.struck:
         because = line(context.clean(struck.because), LONGEST)
         context.tell(Checked(component=None, claim=_said(struck.claim, context), standing="struck", because=because))

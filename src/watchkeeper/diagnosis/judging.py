@@ -54,6 +54,8 @@ class Judged(Noun):
 
     hypotheses: tuple[Hypothesis, ...] = ()
     """Those of which at least one claim sets the component apart; with the rules' own claims of the same component."""
+    held: tuple[Claim, ...] = ()
+    """What was claimed and holds, whether or not it is told."""
     struck: tuple[Struck, ...] = ()
     failed: tuple[str, ...] = ()
     """One line for each thing that does not hold, with what is true, as the model is told it."""
@@ -72,6 +74,7 @@ def judge(findings: Findings, dossier: Dossier, ledger: Ledger, sources: Sources
     mitigation = findings.mitigation if findings.mitigation and bench.is_known(findings.mitigation.target) else None
     return Judged(
         hypotheses=tuple(each.hypothesis for each in trials if each.hypothesis is not None),
+        held=tuple(claim for each in trials for claim in each.held),
         struck=tuple(dict.fromkeys(struck for each in trials for struck in each.struck)),
         failed=tuple(line for each in trials for line in each.failed),
         sentences=findings.sentences[:MOST_SENTENCES],
@@ -139,6 +142,7 @@ def bench_of(dossier: Dossier, ledger: Ledger, sources: Sources) -> Bench:
 @dataclass(frozen=True)
 class _Tried:
     hypothesis: Hypothesis | None
+    held: tuple[Claim, ...]
     struck: tuple[Struck, ...]
     failed: tuple[str, ...]
     made: int
@@ -148,7 +152,7 @@ def _tried(bench: Bench, proposal: Proposal) -> _Tried:
     component = proposal.component
     made = len(proposal.claims) + len(proposal.against)
     if component not in bench.ground.components:
-        return _Tried(None, (), (f"{component[:80]!r} is no component that evidence names",), made)
+        return _Tried(None, (), (), (f"{component[:80]!r} is no component that evidence names",), made)
     results = [(p, _checked(p, component, bench)) for p in proposal.claims[:MOST_CLAIMS]]
     contrary = [(p, _checked(p, component, bench)) for p in proposal.against[:MOST_CLAIMS]]
     struck = [result for _, result in (*results, *contrary) if isinstance(result, Struck)]
@@ -161,9 +165,9 @@ def _tried(bench: Bench, proposal: Proposal) -> _Tried:
     if not is_set_apart:
         failed += [_sets_nothing_apart(claim) for claim in claims if claim.standing == "holds"]
         failed.append(f"nothing that holds sets {component} apart from its past or its peers: it is left out")
-        return _Tried(None, tuple(struck), tuple(failed), made)
+        return _Tried(None, (*claims, *against), tuple(struck), tuple(failed), made)
     hypothesis = _hypothesis(bench, proposal, claims, against, trial)
-    return _Tried(hypothesis, tuple(struck), tuple(failed), made)
+    return _Tried(hypothesis, (*claims, *against), tuple(struck), tuple(failed), made)
 
 
 def _hypothesis(
