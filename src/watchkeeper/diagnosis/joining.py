@@ -44,7 +44,8 @@ def join(
     common = {"at": at, "occasion": "investigation", "cost": cost, "changed": (), "gaps": gaps}
     if judged is None or bench is None or not judged.hypotheses:
         kept = () if judged is None else judged.struck
-        update = {**common, "notes": (*rules.notes, *notes), "struck": (*rules.struck, *kept)}
+        figures = tuple(dict.fromkeys((*rules.figures, *_of_the_run(notes))))
+        update = {**common, "notes": (*rules.notes, *notes), "struck": (*rules.struck, *kept), "figures": figures}
         return rules.model_copy(update=update)
     joint = _joint(dossier, judged)
     told = _told(joint, judged, bench)
@@ -57,7 +58,7 @@ def join(
         "struck": tuple(dict.fromkeys((*rules.struck, *judged.struck))),
         "notes": (*rules.notes, *notes, *_dissent(rules, judged)),
     }
-    values["figures"] = _figures(rules, joint, told, values)
+    values["figures"] = tuple(dict.fromkeys((*_figures(rules, joint, told), *_of_the_run(notes))))
     return Diagnosis.model_validate(values)
 
 
@@ -194,7 +195,17 @@ def _dissent(rules: Diagnosis, judged: Judged) -> tuple[str, ...]:
     return (f"the statistics rank {one} first, the model ranks {other} first",)
 
 
-def _figures(rules: Diagnosis, joint: _Joint, told: Sequence[Filled], values: dict[str, object]) -> tuple[Figure, ...]:
+def _of_the_run(notes: Sequence[str]) -> tuple[Figure, ...]:
+    """Numbers in notes about a model's run, such as after how many calls it stopped: the run itself is their source."""
+    return tuple(
+        Figure(text=word, evidence=None, selector="run of the model")
+        for note in notes
+        for word in note.split()
+        if any(c.isdigit() for c in word)
+    )
+
+
+def _figures(rules: Diagnosis, joint: _Joint, told: Sequence[Filled]) -> tuple[Figure, ...]:
     """Where each number comes from: the rules' figures that are still said, the sentences', the new probability's."""
     kept = [f for f in rules.figures if not (f.evidence is None and f.selector == "probability")]
     probability = Figure(text=say(joint.top.probability, "%0"), evidence=None, selector="probability", unit="%0")
