@@ -19,6 +19,8 @@ from watchkeeper.evidence.telling import plain
 SUPERVISOR = "supervisor"
 REPORT = "report"
 NOTES_LINES, NOTES_WIDEST = 12, 400
+QUESTION = 600
+"""Characters of a question to a specialist."""
 CALLS_OF_A_SPECIALIST = 4
 """Calls that must be left to send one: the choice, a turn, its notes, and the report."""
 
@@ -29,7 +31,7 @@ class Choice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     next: str = Field(description="The specialist who looks next, or `report` when the findings can be written.")
-    question: Annotated[str, StringConstraints(max_length=600)] = Field(
+    question: Annotated[str, StringConstraints(max_length=QUESTION)] = Field(
         default="", description="One precise question to the specialist."
     )
 
@@ -58,7 +60,7 @@ def supervise(state: State, runtime: Run) -> State:
     if choice.next == REPORT:
         return {"agent": REPORT, "spent": spent(context)}
     context.tell(Delegated(specialist=choice.next))
-    begun = opened(context, choice.next, plain(choice.question, context.clean, NOTES_WIDEST))
+    begun = opened(context, choice.next, plain(choice.question, context.clean, QUESTION))
     return {**begun, "delegated": [*state["delegated"], choice.next], "spent": spent(context)}
 
 

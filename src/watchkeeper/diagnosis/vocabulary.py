@@ -38,7 +38,7 @@ queued queueing queues rate ratio raise recover recovered release released relea
 request requests resource resources respond responded response responses restart restarted restarting restarts retries
 retry revert roll rolled rollback root route routes saturated saturation serve served server serves service services
 severity silence silent span spans spike spikes stable started state status storage suspect suspected suspects symptom
-symptoms system telemetry timeout timeouts timing trace traces traffic trouble unavailable unchanged unhealthy upstream
+symptoms system telemetry thread threads profile dump timeout timeouts timing trace traces traffic trouble unavailable unchanged unhealthy upstream
 usage user users version versions visits warning warnings window windows worker workers
 """
 COMMON = frozenset(f"{_ORDINARY} {_OF_THE_FIELD}".split())
