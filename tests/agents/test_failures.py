@@ -94,7 +94,6 @@ def require_no_key(found: Diagnosis, looked: Looked, home: Path, capfd: pytest.C
     assert "Traceback" not in shown.err
 
 
-NO_WAY = itertools.repeat
 HUNG_UP, BROKE_OFF = "hung up", "broke off in the middle of its reply"
 GARBLED = "data: {this is no JSON\n\n"
 TOO_LONG = refusing(400, "This model's maximum context length is 4096 tokens", "context_length_exceeded")
@@ -180,19 +179,17 @@ def test_an_endpoint_that_never_was_there_is_said(shelved: Path) -> None:
 
 
 def test_a_model_that_is_silent_is_given_up_and_not_asked_again(shelved: Path) -> None:
-    held = Held()
-    with playing(*FIRST, held) as endpoint:
+    with playing(Held()) as endpoint:
         looked = Looked(settings_for(shelved, endpoint.base_url, request_timeout_seconds=1))
         found = looked.run()
-        asked = len(endpoint.received)
+        assert len(endpoint.received) == 1
     require_rules_stand(found, looked)
-    assert "did not answer within 1 s" in looked.notes_of(found)[0]
-    assert asked == 2
+    (note,) = looked.notes_of(found)
+    assert "did not answer within 1 s" in note
 
 
 def test_the_time_of_the_run_ends_a_reply_that_never_ends(shelved: Path) -> None:
-    held = Held()
-    with playing(held) as endpoint:
+    with playing(Held()) as endpoint:
         looked = Looked(settings_for(shelved, endpoint.base_url, seconds=1))
         found = looked.run()
     require_rules_stand(found, looked)
@@ -226,8 +223,8 @@ FILTERED = replying("", finish="content_filter")
 REFUSAL = "I cannot help with that."
 MISUSED: dict[str, tuple[Sequence[Answer], str]] = {
     "it answers nothing": ([*FIRST, *[replying("")] * MOST_CALLS], "the model answered nothing"),
-    "it refuses": ([*FIRST, *[replying(refusal=REFUSAL)] * MOST_CALLS], "the model refused: I cannot help"),
-    "it is filtered": ([*FIRST, *[FILTERED] * MOST_CALLS], "its filter stopped it"),
+    "it refuses": ([*FIRST, *[replying(refusal=REFUSAL)] * MOST_CALLS], "the model refused to answer"),
+    "it is filtered": ([*FIRST, *[FILTERED] * MOST_CALLS], "filter stopped the answer"),
     "its calls are cut off": ([CUT_CALL] * MOST_CALLS, "cut off in a tool call: its limit of tokens was reached"),
     "its findings are prose": (
         [*TURNS[:REPORT], *[replying("It was the deploy.")] * MOST_CALLS],

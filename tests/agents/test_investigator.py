@@ -100,6 +100,18 @@ def test_a_finished_investigation_is_not_resumed(tmp_path: Path):
     assert len(again.model.received) == len(TURNS)
 
 
+def test_what_was_found_is_said_again_without_asking_until_the_case_has_it(tmp_path: Path):
+    file = tmp_path / "investigations.sqlite"
+    first = Tried(TURNS, checkpoints=file).run()
+    again = Tried([], checkpoints=file)
+    case = dossier_of(POOL)[0].case
+    assert again.investigator.unfinished(INCIDENT) is None
+    again.dossier = again.investigator.missing(case)
+    assert again.run() == first
+    assert again.model.received == []
+    assert again.investigator.missing(case.model_copy(update={"diagnoses": (*case.diagnoses, first)})) is None
+
+
 def test_a_checkpoint_holds_no_secret_that_was_planted(tmp_path: Path):
     dossier, _ = dossier_of(POOL)
     signal = dossier.signal.model_copy(update={"text": f"slow! password={SECRET} and {SECRET}"})

@@ -75,8 +75,8 @@ def require_sense(message: AIMessage) -> None:
     reason = message.response_metadata.get("finish_reason")
     refusal = message.additional_kwargs.get("refusal")
     if refusal or reason == "content_filter":
-        said = refusal or str(message.text) or "its filter stopped it"
-        raise ReplyRejected(f"the model refused: {_bounded(said)}")
+        # Its words are free text of a model's: they are not told.
+        raise ReplyRejected("the model refused to answer" if refusal else "the endpoint's filter stopped the answer")
     if reason == "length" and message.invalid_tool_calls:
         raise ReplyRejected("the model's reply was cut off in a tool call: its limit of tokens was reached")
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, LiteralString
 
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
+from watchkeeper.agents.journal import Journal
 from watchkeeper.agents.keeping import kept_json
 from watchkeeper.diagnosis.dossier import Dossier
 from watchkeeper.errors import RecordsUnavailable
@@ -32,12 +34,20 @@ CREATE TABLE IF NOT EXISTS investigations (
     dossier TEXT NOT NULL
 )
 """
-
+REPLIES = """
+CREATE TABLE IF NOT EXISTS replies (
+    number INTEGER PRIMARY KEY,
+    thread TEXT NOT NULL,
+    request TEXT NOT NULL,
+    reply TEXT NOT NULL
+)
+"""
+"""What models replied since the last checkpoint."""
 OLDER = tuple(
     f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id < ?"
     for table in ("checkpoints", "writes")
 )
-CLOSE = "UPDATE investigations SET state = 'finished' WHERE thread = ?"
+DROP_REPLIES = "DELETE FROM replies WHERE thread = ?"
 
 
 def thread_of(dossier: Dossier) -> str:
@@ -71,6 +81,7 @@ class Saver(SqliteSaver):
             with self.cursor() as cursor:
                 for older in OLDER:
                     cursor.execute(older, (thread, namespace, number))
+                cursor.execute(DROP_REPLIES, (thread,))
 
         self.attempt(write)
         return {"configurable": {"thread_id": thread, "checkpoint_ns": namespace, "checkpoint_id": number}}
@@ -104,6 +115,7 @@ class Checkpoints:
         with _reading():
             self.saver.delete_thread(thread)
             with self.saver.cursor() as cursor:
+                cursor.execute(DROP_REPLIES, (thread,))
                 cursor.execute("INSERT OR REPLACE INTO investigations VALUES (?, ?, ?, ?, ?, ?)", row)
         return thread
 
@@ -119,18 +131,49 @@ class Checkpoints:
     def _kept(self, dossier: Dossier) -> str:
         return kept_json(dossier, self._clean)
 
+    def journal(self, dossier: Dossier) -> Journal:
+        """Keeps the replies of an investigation until its next checkpoint.
+
+        Raises ValueError and sqlite3.Error for what cannot be read.
+        """
+        thread = thread_of(dossier)
+
+        def write(request: str, reply: AIMessage) -> None:
+            row = (thread, request, kept_json(reply, self._clean))
+            self.saver.attempt(lambda: self._insert(row))
+
+        with self.saver.cursor(transaction=False) as cursor:
+            wanted = "SELECT request, reply FROM replies WHERE thread = ? ORDER BY number"
+            rows = cursor.execute(wanted, (thread,)).fetchall()
+        return Journal(write, [(request, AIMessage.model_validate_json(text)) for request, text in rows])
+
+    def _insert(self, row: tuple[str, str, str]) -> None:
+        with self.saver.cursor() as cursor:
+            cursor.execute("INSERT INTO replies (thread, request, reply) VALUES (?, ?, ?)", row)
+
     def finish(self, thread: str) -> None:
-        """Mark an investigation as done: it is never resumed."""
+        """Mark an investigation as done: it is not gone on with, unless it is opened again."""
+        self.saver.attempt(lambda: self._mark(thread, "finished"))
 
-        def write() -> None:
-            with self.saver.cursor() as cursor:
-                cursor.execute(CLOSE, (thread,))
+    def reopen(self, thread: str) -> None:
+        """Have an investigation that is done count as stopped, just before its end. Raises RecordsUnavailable."""
+        with _reading():
+            self._mark(thread, "open")
 
-        self.saver.attempt(write)
+    def _mark(self, thread: str, state: Literal["open", "finished"]) -> None:
+        with self.saver.cursor() as cursor:
+            cursor.execute("UPDATE investigations SET state = ? WHERE thread = ?", (state, thread))
 
     def unfinished(self, incident: str) -> Dossier | None:
         """What the latest investigation of the incident that was stopped began with. Raises RecordsUnavailable."""
-        wanted = "SELECT dossier FROM investigations WHERE incident = ? AND state = 'open' ORDER BY number DESC LIMIT 1"
+        return self._latest(incident, "state = 'open'")
+
+    def latest(self, incident: str) -> Dossier | None:
+        """What the latest investigation of the incident began with, finished or not. Raises RecordsUnavailable."""
+        return self._latest(incident, "TRUE")
+
+    def _latest(self, incident: str, where: LiteralString) -> Dossier | None:
+        wanted = f"SELECT dossier FROM investigations WHERE incident = ? AND {where} ORDER BY number DESC LIMIT 1"
         with _reading(), self.saver.cursor(transaction=False) as cursor:
             row = cursor.execute(wanted, (incident,)).fetchone()
         try:
@@ -149,6 +192,7 @@ class Checkpoints:
             for thread in old:
                 self.saver.delete_thread(thread)
                 with self.saver.cursor() as cursor:
+                    cursor.execute(DROP_REPLIES, (thread,))
                     cursor.execute("DELETE FROM investigations WHERE thread = ?", (thread,))
         return len(old)
 
@@ -167,15 +211,24 @@ def opened(path: Path, clean: Clean) -> Iterator[Checkpoints]:
         with saver.cursor() as cursor:
             cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute(TABLE)
+            cursor.execute(REPLIES)
             cursor.execute("DELETE FROM investigations WHERE 0")
     except (OSError, sqlite3.Error) as error:
         if connection is not None:
             connection.close()
-        raise RecordsUnavailable(f"the file of investigations {path} cannot be used: {error}") from error
+        raise RecordsUnavailable(f"the file of investigations {path} cannot be used: {_said(error)}") from error
     try:
         yield Checkpoints(saver, clean)
     finally:
         connection.close()
+
+
+def _said(error: OSError | sqlite3.Error) -> str:
+    """What is wrong with a file, and what helps: one that is no database holds nothing that could be lost."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    is_garbage = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    return f"{error}; delete it" if is_garbage else str(error)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def failure(error: BaseException, address: Address, timeout_seconds: float) -> F
         case openai.APIStatusError():
             return _of_status(error, address)
         case openai.APIConnectionError() | httpx2.HTTPError() | OSError():
-            reason = address.quoted(str(_root(error)))
+            reason = address.quoted(str(_root(error)).rstrip("."))
             return Failure(f"{where} cannot be reached or hung up: {reason}", is_passing=True)
         case openai.APIError():
             return Failure(f"{where} failed: {_said(error, address)}", is_passing=True)

@@ -17,11 +17,12 @@ from watchkeeper.agents.checkpoints import Checkpoints, opened, thread_of
 from watchkeeper.agents.client import Client, untraced
 from watchkeeper.agents.events import Event, Finished, Started, Trouble, line
 from watchkeeper.agents.graph import graph_of
+from watchkeeper.agents.journal import Journal
 from watchkeeper.agents.meter import Spent
 from watchkeeper.agents.state import Context, GraphKind, Input, State
 from watchkeeper.diagnosis.dossier import Dossier
 from watchkeeper.diagnosis.joining import join
-from watchkeeper.domain import Cost, Diagnosis, Evidence
+from watchkeeper.domain import CaseFile, Cost, Diagnosis, Evidence
 from watchkeeper.errors import ModelUnavailable, RecordsUnavailable
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.recheck import Recheck
@@ -36,6 +37,8 @@ STEPS = 400
 SMALL_CONTEXT, SMALL_CHARACTERS = 12_000, 1000
 """A model that holds less than so many tokens is told shorter pieces of evidence."""
 LEAST_ROOM = 1024
+OCCASION = "investigation"
+"""Of the diagnoses that `join` makes."""
 COUNTED = 0.7
 """Share of the context that we fill by our count of four characters a token: digits, ids and frames come to three."""
 UNREADABLE = (ValueError, TypeError, LookupError, sqlite3.Error)
@@ -83,11 +86,29 @@ class ModelInvestigator:
 
         None where there is none, or where what was kept cannot be read.
         """
+        return self._read(lambda kept: kept.unfinished(incident_id))
+
+    def missing(self, case: CaseFile) -> Dossier | None:
+        """What an investigation of the case began with whose diagnosis it has not: it was stopped, or not yet kept.
+
+        Give it to `investigate`, which goes on, or says again what was found. None as for `unfinished`.
+        """
+
+        def read(kept: Checkpoints) -> Dossier | None:
+            dossier = kept.latest(case.incident.id)
+            if dossier is None or _has_end(case, dossier):
+                return None
+            kept.reopen(thread_of(dossier))
+            return dossier
+
+        return self._read(read)
+
+    def _read(self, read: Callable[[Checkpoints], Dossier | None]) -> Dossier | None:
         if self.checkpoints is None or not self.checkpoints.exists():
             return None
         try:
             with opened(self.checkpoints, self.clean) as kept:
-                return kept.unfinished(incident_id)
+                return read(kept)
         except RecordsUnavailable as error:
             self.on_event(Trouble(text=line(str(error))))
             return None
@@ -127,6 +148,8 @@ class ModelInvestigator:
         except ModelUnavailable as error:
             self._note(f"the model cannot be asked: {error}; this is the rules' diagnosis", trouble)
             return join(files.dossier, None, None, notes=trouble, cost=_nothing(files.dossier), at=files.dossier.now)
+        if files.journal is not None:
+            client.models = files.journal.listening(client.models)
         with client:
             self._tell_started(files.dossier, client, before)
             context = self._context(files, client)
@@ -139,20 +162,21 @@ class ModelInvestigator:
         if files.kept is None:
             return files, {}
         try:
+            journal = files.kept.journal(files.dossier)
             state = cast(State, graph_of(files.kept.saver).get_state(files.config).values)
             if state:
                 _restore(state, files)
         except UNREADABLE as error:
             self._note(f"what was kept of the investigation cannot be read, it begins anew: {error}", trouble)
             return self._anew(files, files.kept), {}
-        return files, state
+        return replace(files, journal=journal), state
 
     def _anew(self, files: "_Files", kept: Checkpoints) -> "_Files":
         try:
             kept.begin(files.dossier, self.clock())
-        except RecordsUnavailable:
+            return replace(files, journal=kept.journal(files.dossier))
+        except (RecordsUnavailable, *UNREADABLE):
             return replace(files, kept=None)
-        return files
 
     def _tell_started(self, dossier: Dossier, client: Client, before: State) -> None:
         graph = before.get("graph", self.graph)
@@ -203,6 +227,7 @@ class _Files:
     ledger: Ledger
     sources: Sources
     kept: Checkpoints | None
+    journal: Journal | None = None
 
     @property
     def config(self) -> RunnableConfig:
@@ -226,6 +251,12 @@ def _restore(state: State, files: _Files) -> None:
     known = {entry.id: entry for entry in (*files.ledger.evidence, *files.dossier.case.evidence, *added)}
     entries = sorted(known.values(), key=lambda entry: int(entry.id[1:]))
     files.ledger.adopt(entries, Recheck(entries, files.sources, files.ledger.readings))
+
+
+def _has_end(case: CaseFile, dossier: Dossier) -> bool:
+    """Whether the case got the diagnosis of an investigation that began with this dossier."""
+    since = case.diagnoses[len(dossier.case.diagnoses) :]
+    return any(each.occasion == OCCASION and each.at == dossier.now for each in since)
 
 
 def _nothing(dossier: Dossier) -> Cost:

@@ -46,8 +46,9 @@ def answered(question: Question[M], ways: Sequence[Way], is_known: bool = False)
         if mode_of(way) in unheeded:
             continue
         is_last = number == len(possible) - 1
+        is_only = all(mode_of(each) in {*unheeded, mode_of(way)} for each in possible[number + 1 :])
         try:
-            return _by(way, question, is_sure=is_last or (is_known and number == 0)), way
+            return _by(way, question, is_sure=is_only or (is_known and number == 0)), way
         except _Unheeded:
             unheeded.add(mode_of(way))
         except Failure as error:
@@ -107,7 +108,10 @@ def _value(reply: AIMessage, schema: type[M]) -> M:
     for call in reply.tool_calls:
         if call["name"] == schema.__name__:
             return fitted(call["args"], schema)
-    return read(_as_text(reply), schema)
+    text = _as_text(reply)
+    if not text:
+        raise NotJson("the model answered nothing")
+    return read(text, schema)
 
 
 def _as_text(reply: AIMessage) -> str:

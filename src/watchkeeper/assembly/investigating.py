@@ -171,7 +171,8 @@ def investigator_for(
         yield None
         return
     with open_investigator(settings, say, graph=graph, on_event=on_event) as investigator:
-        forget_investigations(settings, investigator, say)
+        # A file that cannot be used is told when the investigation begins, and in its diagnosis.
+        forget_investigations(settings, investigator, lambda _: None)
         yield investigator
 
 
@@ -179,28 +180,28 @@ def looked_at_again(
     settings: Settings, case: CaseFile, sources: Sources, say: Say, investigator: "ModelInvestigator | None"
 ) -> CaseFile:
     """The case diagnosed again on request; an investigation of it that was cut off goes on instead."""
-    found = None if investigator is None else resumed(settings, case.incident.id, sources, investigator, say)
+    found = None if investigator is None else resumed(settings, case, sources, investigator, say)
     return found or diagnose_again(settings, case, sources, say, why="request", investigator=investigator)
 
 
 def resumed(
-    settings: Settings, incident: str, sources: Sources, investigator: "ModelInvestigator", say: Say
+    settings: Settings, known: CaseFile, sources: Sources, investigator: "ModelInvestigator", say: Say
 ) -> CaseFile | None:
-    """The case of an investigation that was cut off, carried to its end; None where none was.
+    """The case with the end of an investigation that was cut off, or whose end was not kept; None where none was.
 
-    It goes on from the case as it is kept, which may have got drafts and verdicts meanwhile.
+    It goes on from the case as it is kept then, which may have got drafts and verdicts meanwhile.
     """
-    dossier = investigator.unfinished(incident)
+    dossier = investigator.missing(known)
     if dossier is None:
         return None
-    say(f"An investigation of {incident} was cut off; it goes on where it was.")
+    say(f"An investigation of {known.incident.id} was cut off; it goes on where it was.")
     case = pipeline.resume(dossier, sources, investigator)
-    before = kept_case(settings, incident)
-    known = {entry.id for entry in before.evidence}
+    before = kept_case(settings, known.incident.id)
+    told = {entry.id for entry in before.evidence}
     joined = before.model_copy(
         update={
             "incident": before.incident.model_copy(update={"state": case.incident.state}),
-            "evidence": (*before.evidence, *(e for e in case.evidence if e.id not in known)),
+            "evidence": (*before.evidence, *(e for e in case.evidence if e.id not in told)),
             "diagnoses": (*before.diagnoses, case.diagnoses[-1]),
         }
     )
