@@ -114,7 +114,7 @@ def test_a_claim_that_fails_goes_back_once_with_the_true_value():
     told = str(tried.model.received[-1][-1].content)
     assert "first(mean)" in told
     assert TRUE in told
-    assert (found.cost.claims_struck, found.cost.calls) == (0, 3)
+    assert (found.cost.claims_struck, found.cost.calls) == (1, 3)
     assert found.explanation
     struck = [event for event in tried.told("checked") if event.standing == "struck"]
     assert TRUE in struck[0].because
@@ -123,7 +123,7 @@ def test_a_claim_that_fails_goes_back_once_with_the_true_value():
 def test_a_claim_that_fails_again_is_struck():
     found = Tried([DONE, findings(claim(), WRONG), findings(claim(), WRONG)]).run()
     assert [struck.claim.value for struck in found.struck if struck.claim.evidence == "e4"] == [WRONG["value"]]
-    assert (found.cost.claims_made, found.cost.claims_struck) == (2, 1)
+    assert (found.cost.claims_made, found.cost.claims_struck) == (4, 2)
 
 
 def test_what_was_left_of_the_first_report_stays_where_nothing_is_left_of_the_second():

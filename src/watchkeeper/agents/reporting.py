@@ -60,7 +60,12 @@ def verify(state: State, runtime: Run) -> State:
         context.tell(Claimed(component=component, fault=proposal.kind, claims=claims))
     judged = judge(findings, context.dossier, context.ledger, context.sources)
     _tell_checked(judged, context)
-    update: State = {"failed": list(judged.failed)}
+    made, struck = state.get("claims_made", 0), state.get("claims_struck", 0)
+    update: State = {
+        "failed": list(judged.failed),
+        "claims_made": made + judged.made,
+        "claims_struck": struck + judged.made - len(judged.held),
+    }
     if judged.hypotheses or not state.get("judged"):
         update["judged"] = judged.model_dump_json()
     return update
@@ -99,7 +104,7 @@ def _is_said_again(text: str, state: State) -> bool:
 
 
 def cost_of(context: Context, state: State) -> Cost:
-    """What both sides took; claims are counted where they are joined."""
+    """What both sides took; claims are those of all reports, what was corrected counts twice."""
     rules, taken = context.dossier.rules.cost, context.client.spent
     role: Role = "investigator" if state["graph"] == "single" else "specialist"
     return Cost(
@@ -111,6 +116,8 @@ def cost_of(context: Context, state: State) -> Cost:
         usd=taken.usd,
         model=context.client.name_of(role),
         graph=state["graph"],
+        claims_made=state.get("claims_made", 0),
+        claims_struck=state.get("claims_struck", 0),
     )
 
 

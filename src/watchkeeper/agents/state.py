@@ -59,6 +59,10 @@ class State(TypedDict, total=False):
     evidence: list[str]
     """What tools added to the ledger, as JSON."""
     reports: int
+    claims_made: int
+    """In all reports."""
+    claims_struck: int
+    """Of these, those that did not hold."""
     findings: str
     judged: str
     """The better of what was judged, as JSON."""

@@ -162,8 +162,9 @@ class Cost(Noun):
     model: str | None = None
     graph: Literal["single", "specialists"] | None = None
     claims_made: int = Field(default=0, ge=0)
-    """Claims that a model made, those that were struck included."""
+    """Claims that a model made, those that were struck included, and those that it said again once corrected."""
     claims_struck: int = Field(default=0, ge=0)
+    """Claims that did not hold when code asked again."""
 
 
 DiagnosisStatus = Literal["diagnosed", "nothing-wrong", "inconclusive"]
