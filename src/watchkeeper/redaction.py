@@ -4,12 +4,16 @@ Every pattern takes time linear in the text: runs are bounded, possessive, or on
 Names, hosts and figures stay, so that a redacted text still explains an incident.
 """
 
+import html
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 _MARK = re.compile(r"(\[redacted:[a-z-]+\])")
 _ROUNDS = 6
+_LAYERS = 2
+"""How often an escape may be escaped itself, as a URL in a query of a URL is."""
 _NOT_A_MARK = r"(?!\[redacted:)"
 _QUOTE = r"""\\?+["']?+"""
 _SECRET_NAMES = (
@@ -33,6 +37,11 @@ _TOKENS = "|".join(
     )
 )
 
+_DISGUISE = re.compile(r"[^\n\r\t -~]|%[0-9a-f]{2}|\\[ux]|&#?\w{1,8};", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%([2-7][0-9a-f])", re.IGNORECASE)
+_FILLERS = "\u034f\u115f\u1160\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
+"""Characters without width that Unicode counts among letters and marks."""
+
 Replace = Callable[[re.Match[str]], str]
 
 
@@ -41,13 +50,38 @@ def redact(text: str, *, ip_addresses: bool = False, extra_patterns: Sequence[st
 
     Redacting again changes nothing. Text that goes on changing (it was made to) leaves as `[redacted:text]`.
     `extra_patterns` are regular expressions of the user's: how long they take is theirs too.
+
+    A secret in disguise (split by characters without width, escaped, in full-width letters) is one too: then what is
+    left is the text as it reads without any.
     """
     for _ in range(_ROUNDS):
         shorter = _once(text, ip_addresses, extra_patterns)
         if shorter == text:
-            return text
+            plain = _without_disguise(text)
+            shorter = _once(plain, ip_addresses, extra_patterns)
+            if plain == text or shorter == plain:
+                return text
         text = shorter
     return "[redacted:text]"
+
+
+def _without_disguise(text: str) -> str:
+    """The text as it reads once escapes are resolved and what has no width is left out."""
+    if _DISGUISE.search(text) is None:
+        return text
+    for _ in range(_LAYERS):
+        text = _ESCAPED.sub(lambda m: _character(m[0], int(m[1] or m[2] or m[3], 16)), html.unescape(text))
+    return "".join(c for c in unicodedata.normalize("NFKC", text) if not _is_invisible(c))
+
+
+def _character(escaped: str, number: int) -> str:
+    return escaped if 0xD800 <= number <= 0xDFFF else chr(number)
+
+
+def _is_invisible(character: str) -> bool:
+    return character not in "\n\r\t" and (
+        unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Cn") or character in _FILLERS
+    )
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -141,6 +175,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Replace], ...] = (
             re.IGNORECASE,
         ),
         _as("secret"),
+    ),
+    (
+        re.compile(
+            rf"(?P<kept>\b(?:j?session[_-]?id|phpsessid|connect\.sid)=){_NOT_A_MARK}[\w.-]{{8,}}", re.IGNORECASE
+        ),
+        _as("session"),
     ),
     (
         re.compile(rf"(?P<kept>--(?:{_SECRET_NAMES})\s{{1,4}}+){_NOT_A_MARK}[^\s]+", re.IGNORECASE),

@@ -13,6 +13,8 @@ SUPPLIED = {
     "notes.md": set(),
     "report.md": set(),
     "reporter.md": set(),
+    "understand-question.md": {"now", "zone", "known", "before", "pending", "question"},
+    "tell-answer.md": {"question", "answer", "cause", "evidence"},
 }
 """What the code gives to each prompt that it names."""
 PARTS = {"ground.md", "notes-wanted.md"}

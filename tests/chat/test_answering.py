@@ -245,7 +245,8 @@ def test_of_a_models_sentences_only_those_from_evidence_are_told(bad_deploy: Rec
         "{{e9: count() | x}}",
     ]
     reply = answer("who deployed?", Conversation(), desk(bad_deploy, teller=Misled(sentences=said))).reply
-    assert (reply.engine, [each.text for each in reply.sentences]) == ("model", ["There were 1 changes."])
+    assert (reply.engine, reply.sentences[0].text) == ("model", "There were 1 changes.")
+    assert not any("17" in each.text or "well" in each.text for each in reply.sentences)
     assert {entry.id for entry in reply.evidence} == {"e1"}
 
 

@@ -133,7 +133,7 @@ def test_a_conversation_is_sent_back_as_it_came() -> None:
         (b"{}", "message: Field required"),
         (b'{"message": 7}', "message: Input should be a valid string"),
         (json.dumps({"message": "x" * 2001}).encode(), "message: String should have at most 2000 characters"),
-        (b'{"message": "x", "engine": "model"}', "engine: Extra inputs are not permitted"),
+        (b'{"message": "x", "engine": "oracle"}', "engine: Input should be 'rules' or 'model'"),
         (b'{"message": "x", "conversation": {"case_id": "../../etc"}}', "conversation.case_id"),
         (b'{"message": "x", "at": "2026-11-21T12:00:00"}', "at: Input should have timezone info"),
     ],

@@ -18,7 +18,7 @@ from watchkeeper.evidence.telling import plain
 
 SUPERVISOR = "supervisor"
 REPORT = "report"
-NOTES_LINES, NOTES_WIDEST = 12, 400
+NOTES_LINES, NOTES_WIDEST = 12, 600
 QUESTION = 600
 """Characters of a question to a specialist."""
 CALLS_OF_A_SPECIALIST = 4

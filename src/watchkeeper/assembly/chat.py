@@ -1,9 +1,11 @@
 """Questions answered with these settings: the cases that are kept, the sources, and what must not leave taken out."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial, wraps
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from watchkeeper import catalogue, pipeline
 from watchkeeper.assembly import cases
@@ -18,6 +20,12 @@ from watchkeeper.redaction import redact
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.sources import Answer, Cancel, Sources
 
+if TYPE_CHECKING:
+    # LangChain takes a second to import: only what asks a model does so.
+    from watchkeeper.agents.client import Client
+
+Engine = Literal["rules", "model"]
+Minds = tuple[Understanding | None, Teller | None]
 LATEST_CASES = 10
 """How many of the latest cases are looked through for one of the live store."""
 
@@ -35,6 +43,14 @@ class Chat:
     runbooks: Runbooks | None = None
     understanding: Understanding | None = None
     teller: Teller | None = None
+    engine: Engine = "rules"
+    """Who reads questions that the rules cannot, and tells what was found; the evidence is the same."""
+    client_of: "Callable[[], Client] | None" = None
+    """What opens the model of one question; None: as the settings say."""
+
+    def by(self, engine: Engine) -> Self:
+        """The same, with questions read and answers told by that engine."""
+        return replace(self, engine=engine)
 
     def answer(
         self,
@@ -51,23 +67,46 @@ class Chat:
         stop = cancel or Cancel()
         sources = _stoppable(self.sources, stop)
         now = self._now(at or self.at)
-        desk = Desk(
-            sources=sources,
-            cases=KeptCases(self.settings, sources, say, now, self.is_recording, stop),
-            readings=pipeline.READINGS,
-            now=now,
-            catalogue=catalogue.load(self.settings.home),
-            is_recording=self.is_recording,
-            zone=self.zone,
-            runbooks=self.runbooks,
-            understanding=self.understanding,
-            teller=self.teller,
-            say=say,
-            cancel=stop,
-        )
-        turn = answer(question, conversation, desk, service)
+        with self._minds(stop, say) as (understanding, teller):
+            desk = Desk(
+                sources=sources,
+                cases=KeptCases(self.settings, sources, say, now, self.is_recording, stop),
+                readings=pipeline.READINGS,
+                now=now,
+                catalogue=catalogue.load(self.settings.home),
+                is_recording=self.is_recording,
+                zone=self.zone,
+                runbooks=self.runbooks,
+                understanding=understanding,
+                teller=teller,
+                say=say,
+                cancel=stop,
+            )
+            turn = answer(question, conversation, desk, service)
         _unless_cancelled(stop)
         return self._redacted(turn)
+
+    @contextmanager
+    def _minds(self, cancel: Cancel, say: Say) -> Iterator[Minds]:
+        """Who reads and tells one question beside the rules; both of a model's parts share its budget."""
+        if self.engine == "rules":
+            yield self.understanding, self.teller
+            return
+        from watchkeeper.agents.asking import Session, limits_of_a_question
+        from watchkeeper.agents.endpoint import clean_of, open_client
+        from watchkeeper.chat.with_model import ModelTeller, ModelUnderstanding
+
+        clean = clean_of(self.settings.redaction)
+        opened = partial(open_client, self.settings, limits=limits_of_a_question(self.settings.model))
+        with Session(self.client_of or opened, lambda: cancel.is_cancelled) as session:
+            yield ModelUnderstanding(session, say, clean), ModelTeller(session, self._case, say, clean)
+
+    def _case(self, case_id: IncidentId) -> CaseFile | None:
+        """The case as it is kept; None where it is not."""
+        try:
+            return cases.case(self.settings, case_id)
+        except (QueryRejected, RecordsUnavailable):
+            return None
 
     def _now(self, at: datetime | None) -> datetime:
         if not self.is_recording:

@@ -203,15 +203,17 @@ def _kept(inquiry: Inquiry) -> bool:
 
 
 def _told(inquiry: Inquiry, reply: Reply) -> Reply:
-    """The reply in a model's words, where there is one and it can be understood; the evidence stays the same."""
+    """The reply with a model's sentences above its own, where they can be filled; the evidence stays the same."""
     teller = inquiry.desk.teller
     if teller is None or not reply.sentences:
         return reply
     try:
         templates = tuple(teller.tell(inquiry.question, reply, inquiry.ledger))[:SENTENCES]
     except ModelUnavailable as error:
-        note = quotation(f"told by rules, as the model could not be asked: {error}", "message")
+        note = quotation(f"told by rules: {error}", "message")
         return reply.model_copy(update={"notes": (*reply.notes, note)})
+    if not templates:
+        return reply
     cited = tuple(entry.id for entry in reply.evidence)
     made = (inquiry.made(template, None, *()) if template.strip() else None for template in templates)
     sentences = tuple(said for said in made if said is not None and said.evidence)
@@ -220,4 +222,6 @@ def _told(inquiry: Inquiry, reply: Reply) -> Reply:
         return reply.model_copy(update={"notes": (*reply.notes, note)})
     used = {e for said in sentences for e in said.evidence} | set(cited)
     evidence = tuple(entry for entry in inquiry.ledger.evidence if entry.id in used)
-    return reply.model_copy(update={"sentences": sentences, "engine": "model", "evidence": evidence})
+    told = {each.text for each in sentences}
+    kept = tuple(each for each in reply.sentences if each.text not in told)
+    return reply.model_copy(update={"sentences": (*sentences, *kept), "engine": "model", "evidence": evidence})

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -32,6 +32,10 @@ Recording = Annotated[
     Path | None, typer.Option("--from", metavar="PATH", help="A folder of Parquet files, or a .duckdb file.")
 ]
 Url = Annotated[str | None, typer.Option(metavar="URL", help="A running server, http://127.0.0.1:4318.")]
+Engine = Annotated[
+    Literal["rules", "model"],
+    typer.Option(help="model: a language model reads what the rules cannot, and tells what was found."),
+]
 
 
 def ask(
@@ -42,6 +46,7 @@ def ask(
     at: At = None,
     service: Service = None,
     case: Case = None,
+    engine: Engine = "rules",
     as_json: Annotated[bool, typer.Option("--json", help="The reply and the conversation as JSON.")] = False,
 ) -> None:
     """Answer one question with numbers, their evidence and the case.
@@ -51,7 +56,7 @@ def ask(
     """
     import json
 
-    with _chat(context, recording, store, at) as chat:
+    with _chat(context, recording, store, at, engine) as chat:
         turn = chat.answer(question, _begun(case), service=service, say=say)
     if as_json:
         typer.echo(json.dumps(turn.model_dump(mode="json"), indent=2, ensure_ascii=True))
@@ -68,6 +73,7 @@ def chat(
     at: At = None,
     service: Service = None,
     case: Case = None,
+    engine: Engine = "rules",
 ) -> None:
     """Answer questions, one a line, until Ctrl-D.
 
@@ -75,7 +81,7 @@ def chat(
     """
     from watchkeeper.errors import WatchkeeperError
 
-    with _chat(context, recording, store, at) as answering:
+    with _chat(context, recording, store, at, engine) as answering:
         talk = _begun(case)
         for question in _typed():
             try:
@@ -91,7 +97,9 @@ def chat(
 
 
 @contextmanager
-def _chat(context: typer.Context, recording: Path | None, store: str | None, at: str | None) -> "Iterator[Chat]":
+def _chat(
+    context: typer.Context, recording: Path | None, store: str | None, at: str | None, engine: Engine
+) -> "Iterator[Chat]":
     """What answers, over the sources that were named; raises typer.BadParameter, and as opening sources does."""
     from watchkeeper.cli.diagnose import moment
 
@@ -107,7 +115,7 @@ def _chat(context: typer.Context, recording: Path | None, store: str | None, at:
         assembly.open_runbooks(chosen, say) as shelf,
     ):
         runbooks = assembly.CaseRunbooks(shelf)
-        yield Chat(chosen, sources, is_recording=recording is not None, at=time, runbooks=runbooks)
+        yield Chat(chosen, sources, is_recording=recording is not None, at=time, runbooks=runbooks, engine=engine)
 
 
 def _begun(case: str | None) -> "Conversation":

@@ -48,8 +48,9 @@ def words(event: Event) -> str:
     """One event in words."""
     match event:
         case Started():
-            how = "Going on with" if event.is_resumed else "Looking further with"
-            return f"{how} {event.model} ({event.graph}) …"
+            # With its number: whoever interrupts it can have it go on.
+            how = "going on with" if event.is_resumed else "looking further with"
+            return f"{event.incident}: {how} {event.model} ({event.graph}) …"
         case Delegated():
             return f"{event.specialist} looks …"
         case AskedFor():

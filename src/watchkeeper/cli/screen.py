@@ -60,5 +60,6 @@ def log_to_stderr(level: str) -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Whatever stderr is when something is said.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

@@ -34,18 +34,17 @@ def join(
 ) -> Diagnosis:
     """One diagnosis of both; without findings, the rules' own. `notes` say what became of the model.
 
-    What the rules call *nothing wrong* a model can at most open: without a symptom of theirs no onset is known, and
-    without an onset no cause is stated.
+    Beside a cause that the rules state, and where they find nothing wrong, only a rival is taken in: a component with
+    own work in time. A victim shows the rest as well. Without a symptom no onset is known, and nothing is in time.
     """
     rules = dossier.rules
-    made, struck = (judged.made, len(judged.struck)) if judged is not None else (0, 0)
-    cost = cost.model_copy(update={"claims_made": made, "claims_struck": struck})
     gaps = rules.gaps if bench is None else tuple(dict.fromkeys((*rules.gaps, *bench.ledger.gaps)))
     common = {"at": at, "occasion": "investigation", "cost": cost, "changed": (), "gaps": gaps}
+    struck_too = () if judged is None else judged.struck
+    judged = None if judged is None else admitted(rules, judged)
     if judged is None or bench is None or not judged.hypotheses:
-        kept = () if judged is None else judged.struck
         figures = tuple(dict.fromkeys((*rules.figures, *_of_the_run(notes))))
-        update = {**common, "notes": (*rules.notes, *notes), "struck": (*rules.struck, *kept), "figures": figures}
+        update = {**common, "notes": (*rules.notes, *notes), "struck": (*rules.struck, *struck_too), "figures": figures}
         return rules.model_copy(update=update)
     joint = _joint(dossier, judged)
     told = _told(joint, judged, bench)
@@ -60,6 +59,15 @@ def join(
     }
     values["figures"] = tuple(dict.fromkeys((*_figures(rules, joint, told), *_of_the_run(notes))))
     return Diagnosis.model_validate(values)
+
+
+def admitted(rules: Diagnosis, judged: Judged) -> Judged:
+    """The findings with those hypotheses that may stand beside the rules'."""
+    own = {h.component for h in rules.hypotheses}
+    if rules.status == "inconclusive" and not own:
+        return judged
+    kept = tuple(h for h in judged.hypotheses if h.component in own or h.component in judged.rivals)
+    return judged.model_copy(update={"hypotheses": kept})
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,9 @@ def _joint(dossier: Dossier, judged: Judged) -> _Joint:
     sides = ({h.component: h.probability for h in each} for each in (rules.hypotheses, judged.hypotheses))
     of_rules, of_model = sides
     known = {h.component: h for h in rules.hypotheses} | {h.component: h for h in judged.hypotheses}
+    if not set(judged.rivals) - {h.component for h in rules.hypotheses[:1]}:
+        # Nobody else shows own work in time: that the model left out a cause says nothing against it.
+        of_model = {**of_rules, **of_model}
     ranked = pooled(of_rules, of_model, is_stated=rules.status == "diagnosed")
     hypotheses = tuple(
         known[name].model_copy(update={"probability": probability})
@@ -181,9 +192,7 @@ def _told(joint: _Joint, judged: Judged, bench: Bench) -> tuple[Filled, ...]:
     """The model's sentences that may be said."""
     stated = joint.top if joint.because is None else None
     causes = {name for name in (stated.component, stated.dependency) if name} if stated is not None else set()
-    others = {h.component for h in joint.hypotheses} | {a.service for a in bench.dossier.rules.scope.affected}
-    others |= {name for edge in bench.dossier.edges if joint.top.component in edge for name in edge}
-    results = (bench.speech.accepted(sentence, causes, others) for sentence in judged.sentences)
+    results = (bench.explaining.accepted(sentence, causes) for sentence in judged.sentences)
     return tuple(result for result in results if isinstance(result, Filled))
 
 

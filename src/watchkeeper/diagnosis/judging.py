@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from watchkeeper.diagnosis.claim_words import worded
+from watchkeeper.diagnosis.claim_words import is_quotation, require_known_value, worded
 from watchkeeper.diagnosis.dossier import Dossier
+from watchkeeper.diagnosis.explaining import Explaining, brought_in
 from watchkeeper.diagnosis.findings import (
     MOST_CLAIMS,
     MOST_HYPOTHESES,
@@ -17,17 +18,18 @@ from watchkeeper.diagnosis.findings import (
 from watchkeeper.diagnosis.phrasing import Speech, foreign_words
 from watchkeeper.diagnosis.readings import trials_in
 from watchkeeper.diagnosis.releases import Trial, describe
-from watchkeeper.diagnosis.standing import most_probable
+from watchkeeper.diagnosis.standing import SURE_ENOUGH, most_probable
 from watchkeeper.diagnosis.statements import Saying
 from watchkeeper.diagnosis.verify import names_in
 from watchkeeper.diagnosis.wording import settled
-from watchkeeper.domain import Claim, Evidence, FaultKind, Hypothesis, Noun, Scalar, Struck, Window
+from watchkeeper.domain import Claim, Evidence, FaultKind, Hypothesis, Noun, Scalar, ServiceName, Struck
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.answers import parameters_of, window_from
 from watchkeeper.evidence.claims import Ground, Statement, check
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.evidence.selectors import Selector, parse
+from watchkeeper.evidence.telling import is_plain_name
 from watchkeeper.telemetry.sources import Sources
 
 COLUMNS_OF: dict[FaultKind, frozenset[str]] = {
@@ -44,6 +46,8 @@ READINGS_OF: dict[FaultKind, frozenset[str]] = {
     "pool-exhaustion": frozenset({"resources before and now"}),
 }
 """Analyses of which one must speak for a fault of that kind."""
+TIMED = frozenset({"onsets", "restarts", "what speaks against whom"})
+"""Analyses that tell when a component's own trouble began."""
 GENERIC = frozenset({"errors", "latency", "unknown"})
 """Kinds that say no more than what the symptom is: a more specific one may take their place."""
 RESOURCE_OF: dict[FaultKind, str] = {"cpu": "cpu", "memory": "memory", "pool-exhaustion": "pool"}
@@ -56,6 +60,8 @@ class Judged(Noun):
     """Those of which at least one claim sets the component apart; with the rules' own claims of the same component."""
     held: tuple[Claim, ...] = ()
     """What was claimed and holds, whether or not it is told."""
+    rivals: tuple[ServiceName, ...] = ()
+    """Components among them that show own work in time: what a mere victim does not."""
     struck: tuple[Struck, ...] = ()
     failed: tuple[str, ...] = ()
     """One line for each thing that does not hold, with what is true, as the model is told it."""
@@ -75,6 +81,7 @@ def judge(findings: Findings, dossier: Dossier, ledger: Ledger, sources: Sources
     return Judged(
         hypotheses=tuple(each.hypothesis for each in trials if each.hypothesis is not None),
         held=tuple(claim for each in trials for claim in each.held),
+        rivals=tuple(each.hypothesis.component for each in trials if each.hypothesis is not None and each.is_rival),
         struck=tuple(dict.fromkeys(struck for each in trials for struck in each.struck)),
         failed=tuple(line for each in trials for line in each.failed),
         sentences=findings.sentences[:MOST_SENTENCES],
@@ -98,7 +105,7 @@ class Bench:
     dossier: Dossier
     ledger: Ledger
     ground: Ground
-    speech: Speech
+    explaining: Explaining
 
     @property
     def saying(self) -> Saying:
@@ -124,6 +131,10 @@ class Bench:
         }
         return name in self.ground.components | changes or name in runbooks
 
+    def may_accuse(self, component: str) -> bool:
+        """Whether it may be proposed: a name that reads like a sentence says what its bearer wants said."""
+        return is_plain_name(component) or any(h.component == component for h in self.dossier.rules.hypotheses)
+
     def _read(self) -> list[tuple[str, str]]:
         """The analyses in the ledger and their numbers; the latest of a name is last."""
         return [(entry.reading.name, entry.id) for entry in self.ledger.evidence if entry.reading is not None]
@@ -136,7 +147,8 @@ def bench_of(dossier: Dossier, ledger: Ledger, sources: Sources) -> Bench:
     names = names_in(ledger, (entry.id for entry in seen)) | frozenset(dossier.components)
     ground = dossier.ground(recheck, names)
     foreign = foreign_words(ledger, seen, ground.components, dossier.signal.text)
-    return Bench(dossier, ledger, ground, Speech(recheck, names, ground.components, foreign))
+    speech = Speech(recheck, names, ground.components, foreign)
+    return Bench(dossier, ledger, ground, Explaining(speech, brought_in(ledger, seen, dossier.signal.text)))
 
 
 @dataclass(frozen=True)
@@ -146,19 +158,20 @@ class _Tried:
     struck: tuple[Struck, ...]
     failed: tuple[str, ...]
     made: int
+    is_rival: bool = False
 
 
 def _tried(bench: Bench, proposal: Proposal) -> _Tried:
     component = proposal.component
     made = len(proposal.claims) + len(proposal.against)
-    if component not in bench.ground.components:
+    if component not in bench.ground.components or not bench.may_accuse(component):
         return _Tried(None, (), (), (f"{component[:80]!r} is no component that evidence names",), made)
     results = [(p, _checked(p, component, bench)) for p in proposal.claims[:MOST_CLAIMS]]
     contrary = [(p, _checked(p, component, bench)) for p in proposal.against[:MOST_CLAIMS]]
     struck = [result for _, result in (*results, *contrary) if isinstance(result, Struck)]
     failed = [_told(p, r) for p, r in (*results, *contrary) if not isinstance(r, Claim)]
-    claims = [result for _, result in results if isinstance(result, Claim)]
-    against = [result for _, result in contrary if isinstance(result, Claim)]
+    claims = _quoting_little([result for _, result in results if isinstance(result, Claim)])
+    against = _quoting_little([result for _, result in contrary if isinstance(result, Claim)])
     is_set_apart = any(c.standing == "supports" and c.role != "timing" for c in claims)
     trial, doubt = _change(bench, proposal)
     failed += [doubt] if doubt else []
@@ -167,7 +180,14 @@ def _tried(bench: Bench, proposal: Proposal) -> _Tried:
         failed.append(f"nothing that holds sets {component} apart from its past or its peers: it is left out")
         return _Tried(None, (*claims, *against), tuple(struck), tuple(failed), made)
     hypothesis = _hypothesis(bench, proposal, claims, against, trial)
-    return _Tried(hypothesis, (*claims, *against), tuple(struck), tuple(failed), made)
+    most = _most(bench, component, hypothesis.claims)
+    return _Tried(hypothesis, (*claims, *against), tuple(struck), tuple(failed), made, most >= SURE_ENOUGH)
+
+
+def _quoting_little(claims: list[Claim]) -> list[Claim]:
+    """The claims with one quotation of telemetry among them at most."""
+    quotations = [claim for claim in claims if isinstance(claim.value, str) and "“" in claim.text]
+    return [claim for claim in claims if claim not in quotations[1:]]
 
 
 def _hypothesis(
@@ -182,13 +202,17 @@ def _hypothesis(
     kind = _kind(bench, proposal, claims, trial) or "unknown"
     if own is not None and (kind == "unknown" or own.kind not in GENERIC):
         kind = own.kind
-    change = trial.change if trial is not None else own.change if own is not None and kind == own.kind else None
+    change = trial.change if trial is not None else None
+    if own is not None and own.change is not None and kind == own.kind:
+        # Of two changes whose time fits, the one that the statistics chose.
+        change = own.change
     dependency = own.dependency if own is not None and kind == own.kind else None
     kept, opposed = _once(for_it), _once(contrary)
+    most = _most(bench, component, kept)
     return Hypothesis(
         component=component,
         kind=kind,
-        probability=min(proposal.probability, most_probable(kept, opposed, component, bench.ledger)),
+        probability=_believed(proposal, own, most),
         claims=kept,
         against=opposed,
         change=change,
@@ -197,6 +221,23 @@ def _hypothesis(
         settled_by=settled(component, kind, dependency),
         proposed_by="both" if own is not None else "model",
     )
+
+
+def _most(bench: Bench, component: str, claims: tuple[Claim, ...]) -> float:
+    """The most that may be believed of a component with these claims; that it came late is for code to say."""
+    own = next((h for h in bench.dossier.rules.hypotheses if h.component == component), None)
+    late = own.against if own is not None else tuple(c for c, is_early in _timing(bench, component) if not is_early)
+    return most_probable(claims, late, component, bench.ledger)
+
+
+def _believed(proposal: Proposal, own: Hypothesis | None, most: float) -> float:
+    """The model's probability as far as evidence bears it out.
+
+    Of a cause that the statistics hold an opinion lowers nothing: only a rival does. Symptoms alone raise nothing.
+    """
+    if own is None:
+        return min(proposal.probability, most)
+    return max(own.probability, min(proposal.probability, most) if most >= SURE_ENOUGH else 0.0)
 
 
 def _once(claims: Iterable[Claim]) -> tuple[Claim, ...]:
@@ -259,12 +300,14 @@ def _checked(proposed: ProposedClaim, component: str, bench: Bench) -> Claim | S
         entry = bench.ledger.entry(proposed.evidence)
         if entry.asked is None and entry.reading is None:
             return f"{entry.id} ({entry.source}) is not telemetry: nothing can be claimed from it"
-        if not _is_of_now(entry, bench.dossier.incident):
+        if not _is_of_now(entry, bench.dossier):
             return f"{entry.id} is of another time than the incident: it says nothing of it"
         value = _value(proposed.value)
         if claim_is_empty(proposed, selector, value):
             return f"{proposed.selector} {proposed.operator} {value} is true of anything"
-        template = worded(proposed, selector, bench.ledger, bench.speech)
+        require_known_value(value, selector, proposed.evidence, bench.ledger)
+        template = worded(proposed, selector, bench.ledger, bench.explaining.speech)
+        is_quoted = is_quotation(selector, proposed.evidence, bench.ledger)
     except (QueryRejected, SourceUnavailable) as error:
         return str(error)
     statement = Statement(
@@ -277,14 +320,22 @@ def _checked(proposed: ProposedClaim, component: str, bench: Bench) -> Claim | S
         role=proposed.role,
         unit=proposed.unit,
     )
-    return check(statement, component, bench.ground)
+    found = check(statement, component, bench.ground)
+    if isinstance(found, Claim) and (is_quoted or not _may_time(found, entry)):
+        return found.model_copy(update={"standing": "holds"})
+    return found
 
 
-def _is_of_now(entry: Evidence, incident: Window) -> bool:
-    """Whether its rows are of the incident: what was asked about another stretch sets nothing apart in this one."""
+def _may_time(claim: Claim, entry: Evidence) -> bool:
+    """Whether a claim may be about when trouble began: a change began too, and was no trouble by that."""
+    return claim.role != "timing" or (entry.reading is not None and entry.reading.name in TIMED)
+
+
+def _is_of_now(entry: Evidence, dossier: Dossier) -> bool:
+    """Whether its rows are of the incident, or of what came after: another stretch sets nothing apart in this one."""
     given = parameters_of(entry.reading) if entry.reading is not None else {}
     window = window_from(given, "incident") if "incident" in given else entry.window
-    return window.start < incident.end and incident.start < window.end
+    return window.start < max(dossier.incident.end, dossier.now) and dossier.incident.start < window.end
 
 
 def claim_is_empty(proposed: ProposedClaim, selector: Selector, value: Scalar) -> bool:

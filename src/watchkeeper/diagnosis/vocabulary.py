@@ -38,10 +38,19 @@ queued queueing queues rate ratio raise recover recovered release released relea
 request requests resource resources respond responded response responses restart restarted restarting restarts retries
 retry revert roll rolled rollback root route routes saturated saturation serve served server serves service services
 severity silence silent span spans spike spikes stable started state status storage suspect suspected suspects symptom
-symptoms system telemetry thread threads profile dump timeout timeouts timing trace traces traffic trouble unavailable unchanged unhealthy upstream
+symptoms system telemetry thread threads profile dump
+timeout timeouts timing trace traces traffic trouble unavailable unchanged unhealthy upstream
 usage user users version versions visits warning warnings window windows worker workers
 """
 COMMON = frozenset(f"{_ORDINARY} {_OF_THE_FIELD}".split())
+SHORT = frozenset(
+    """
+    a ago all an and any are as at but by did due end few for get gets got had has he how i if in is it its job
+    jobs let low ms new nor now of off old on one or our out own per ran s so sum than the to too top two up us
+    use via was way we who why yes
+    """.split()  # noqa: SIM905  a paragraph is easier to read
+)
+"""The same of fewer than four letters."""
 WORD = re.compile(r"[^\W\d_]{4,}")
 """What counts as a word that could carry something said elsewhere: four letters and more."""
 

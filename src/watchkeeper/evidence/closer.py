@@ -226,7 +226,8 @@ def beside(answers: Answers, reading: Reading) -> pa.Table:
     """Requests, failures and durations of each service in an earlier window (`_before`) and in a later one."""
     tables = [answers.answer(number) for number in reading.of]
     seconds = [answers.query(number).window.duration.total_seconds() for number in reading.of]
-    if any(table is None for table in tables):
+    if any(table is None or table.num_rows == 0 for table in tables):
+        # A window of which nothing was recorded is no window without requests.
         return NO_ROWS
     sides = [{row["service_name"]: row for row in table.to_pylist()} for table in tables if table is not None]
     rows: list[tuple[Scalar, ...]] = []

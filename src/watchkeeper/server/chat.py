@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol, Self
 
 import orjson
 import structlog
@@ -29,6 +29,8 @@ _BUG = "something went wrong inside watchkeeper; its log has the reason"
 
 _log = structlog.get_logger()
 
+Engine = Literal["rules", "model"]
+
 
 class Asked(BaseModel, frozen=True, extra="forbid"):
     """The body of `POST /v1/chat`."""
@@ -40,6 +42,8 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     """The service meant where the message names none."""
     at: AwareDatetime | None = None
     """As if it was asked then."""
+    engine: Engine = "rules"
+    """Who reads what the rules cannot, and tells what was found."""
 
 
 class Answering(Protocol):
@@ -56,6 +60,9 @@ class Answering(Protocol):
         cancel: Cancel | None = None,
     ) -> Turn:
         """One answer; what is being asked is said meanwhile. Stops as SourceUnavailable when it is cancelled."""
+
+    def by(self, engine: Engine) -> Self:
+        """The same, told by that engine."""
 
 
 def routes(chat: Answering, workers: Executor, at_once: int = AT_ONCE) -> APIRouter:
@@ -105,7 +112,8 @@ class _Question:
     def answer(self) -> None:
         """Answer it; the last event is the reply or an error, and None ends them. Never raises."""
         try:
-            turn = self._chat.answer(
+            chat = self._chat if self._asked.engine == "rules" else self._chat.by(self._asked.engine)
+            turn = chat.answer(
                 self._asked.message,
                 self._asked.conversation or Conversation(),
                 service=self._asked.service,
