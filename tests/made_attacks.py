@@ -77,6 +77,8 @@ def disguised(text: str, way: str) -> str:
     return text
 
 
+PLANTED_WAYS = ("zero width", "json escapes", "percent", "json")
+"""Those that are planted too; each way is tried by itself in any case."""
 WAYS = ("zero width", "soft hyphen", "json escapes", "percent", "full width", "html", "json")
 
 
@@ -91,7 +93,7 @@ def secret_attacks() -> list[Attack]:
     ]
     return found + [
         Attack(f"{way} {name}", "log body", "secret", _literal(disguised(text, way)))
-        for way in WAYS
+        for way in PLANTED_WAYS
         for name, text in zip(SECRETS, told, strict=True)
     ]
 

@@ -15,7 +15,8 @@ _ROUNDS = 6
 _LAYERS = 2
 """How often an escape may be escaped itself, as a URL in a query of a URL is."""
 _NOT_A_MARK = r"(?!\[redacted:)"
-_QUOTE = r"""\\?+["']?+"""
+_QUOTE = r"""\\{0,7}+["']?+"""
+"""A quotation mark, perhaps of JSON in a text of JSON."""
 _SECRET_NAMES = (
     r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
     r"|private[_-]?key|credentials?|session[_-]?token|x-auth-key"
@@ -26,8 +27,8 @@ _TOKENS = "|".join(
         r"gh[pousr]_[A-Za-z0-9]{20,}",
         r"github_pat_[A-Za-z0-9_]{20,}",
         r"glpat-[\w-]{16,}",
-        r"xox[abeoprs]-[A-Za-z0-9-]{10,}",
-        r"xapp-[A-Za-z0-9-]{10,}",
+        # `<n>` stands for a number in the template of log lines.
+        r"(?:xox[abeoprs]|xapp)-(?:[A-Za-z0-9-]|<n>){10,}",
         r"hooks\.slack\.com/services/[\w/]{10,}",
         r"AIza[\w-]{30,}",
         r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",
@@ -171,7 +172,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Replace], ...] = (
     (
         re.compile(
             rf"(?P<kept>(?:{_SECRET_NAMES}){_QUOTE}\s{{0,3}}+[:=]\s{{0,3}}+){_NOT_A_MARK}"
-            r"""(?:\\?"[^"\r\n]*+"?|'[^'\r\n]*+'?|[^\s"'&;,)}\]]+)""",
+            r"""(?:\\{0,7}"[^"\r\n]*+"?|'[^'\r\n]*+'?|[^\s"'&;,)}\]]+)""",
             re.IGNORECASE,
         ),
         _as("secret"),

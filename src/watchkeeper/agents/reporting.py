@@ -14,7 +14,7 @@ from watchkeeper.agents.roles import Role
 from watchkeeper.agents.state import Context, State
 from watchkeeper.agents.trimming import fitted
 from watchkeeper.diagnosis.findings import Findings
-from watchkeeper.diagnosis.joining import join
+from watchkeeper.diagnosis.joining import admitted, join
 from watchkeeper.diagnosis.judging import Judged, bench_of, judge
 from watchkeeper.domain import Claim, Cost
 from watchkeeper.errors import ModelUnavailable
@@ -24,6 +24,8 @@ REPORTS = 2
 """How often findings are handed in: once, and once more where something did not hold."""
 SCHEMA_ROOM = 1.3
 """A schema is sent with words around it."""
+UNKNOWN_COMPONENT = "a component that there is not"
+"""What is told of a name that only the model uses."""
 FAILED_LINES, FAILED_CHARACTERS = 16, 400
 
 
@@ -56,7 +58,8 @@ def verify(state: State, runtime: Run) -> State:
     findings = Findings.model_validate_json(state["findings"])
     for proposal in findings.hypotheses:
         claims = len(proposal.claims) + len(proposal.against)
-        component = line(context.clean(proposal.component))
+        is_known = proposal.component in context.dossier.components
+        component = line(context.clean(proposal.component)) if is_known else UNKNOWN_COMPONENT
         context.tell(Claimed(component=component, fault=proposal.kind, claims=claims))
     judged = judge(findings, context.dossier, context.ledger, context.sources)
     _tell_checked(judged, context)
@@ -67,7 +70,7 @@ def verify(state: State, runtime: Run) -> State:
         "claims_struck": struck + judged.made - len(judged.held),
     }
     if judged.hypotheses or not state.get("judged"):
-        update["judged"] = judged.model_dump_json()
+        update["judged"] = kept_json(judged, context.clean)
     return update
 
 
@@ -76,10 +79,11 @@ def conclude(state: State, runtime: Run) -> State:
     context = runtime.context
     judged = Judged.model_validate_json(state["judged"]) if state.get("judged") else None
     bench = bench_of(context.dossier, context.ledger, context.sources) if judged is not None else None
-    notes = notes_of(state, has_findings=judged is not None and bool(judged.hypotheses))
+    has_findings = judged is not None and bool(admitted(context.dossier.rules, judged).hypotheses)
+    notes = notes_of(state, has_findings=has_findings)
     cost = cost_of(context, state)
     diagnosis = join(context.dossier, judged, bench, notes=notes, cost=cost, at=context.dossier.now)
-    return {"diagnosis": diagnosis.model_dump_json(), "spent": spent(context)}
+    return {"diagnosis": kept_json(diagnosis, context.clean), "spent": spent(context)}
 
 
 def notes_of(state: State, *, has_findings: bool) -> tuple[str, ...]:

@@ -32,15 +32,17 @@ def _any_of(words: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(words.split(', '))})\b", re.IGNORECASE)
 
 
-_ADVICE = _any_of(
-    r"should, must, needs?, ha(?:s|ve|d) to, to be, (?:re)?start, restarting, roll(?:back|ed|ing)?, revert\w*, report, "
-    r"raise, stop, wait(?! (?:for|on|in)\b), look, show, tell, take, make, keep, give, let, call, check, blame\w*, "
-    r"change(?! of\b), deploy(?! of\b), leave, follow, set, see, say, do, bring, try, run"
+_ADVICE = re.compile(
+    r"\b(?:should|must|needs?|ha(?:s|ve|d) to|to be|restart|restarting|roll(?:back|ed|ing)?|revert\w*|blame\w*)\b"
+    r"|(?:^|[.,;:()]|\b(?:and|then|so|now|first|but|or)\b)\s*\b"
+    r"(?:take|look|show|tell|make|keep|give|let|call|check|set|see|say|do|bring|try|run|leave|follow|report|wait|stop"
+    r"|change|deploy|raise|start|have|get|put|use|find|answer|confirm|open|reach|suspect|trace)\b(?! of\b)",
+    re.IGNORECASE,
 )
 """Words that tell a reader what to do, or that could."""
 _CLEARING = _any_of(
     r"nothing, none, no, nor, not, never, neither, cannot, without, hardly, unlikely, unlike, fine, well, normal\w*, "
-    r"healthy, stable, gone, expected, recover\w*, unchanged, usually, past, over, as usual, as before, already"
+    r"healthy, stable, gone, expected, recover\w*, unchanged, over, as usual, as before"
 )
 """Words that say that something is well, is over, or was not it."""
 _WAITING = re.compile(r"\b(?:only )?wait(?:s|ed)? (?:for|on)\b", re.IGNORECASE)

@@ -1,5 +1,6 @@
 """How probable a model may call a cause, by what its claims establish: being slow is what a victim shows too."""
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -103,5 +104,7 @@ def _least(selector: Selector, entry: Evidence) -> float:
     if selector.column.endswith("_ms"):
         return LEAST_MS
     if entry.reading is not None and entry.reading.name == "resources before and now":
-        return LEAST_OF.get(selector.held("kind") or "", LEAST_WAITING)
+        kind = selector.held("kind")
+        # Of figures of several kinds none says anything: bytes of memory are always more than shares of CPU.
+        return LEAST_OF.get(kind, LEAST_WAITING) if kind is not None else math.inf
     return LEAST_FAILURES if selector.column == "count" else 0.0

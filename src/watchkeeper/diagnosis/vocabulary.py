@@ -42,7 +42,13 @@ symptoms system telemetry thread threads profile dump
 timeout timeouts timing trace traces traffic trouble unavailable unchanged unhealthy upstream
 usage user users version versions visits warning warnings window windows worker workers
 """
-COMMON = frozenset(f"{_ORDINARY} {_OF_THE_FIELD}".split())
+_OF_WHAT_HAPPENS = """
+anew answers ask asked asking asks background busy charge charges code compute computes computing died dies dying
+everything exception exceptions exit exits hold holding holds held keep keeps make makes order orders page pages part
+parts pass passed passes passing record recorded records refuse refused refuses region regions reply replies something
+spending spends stood succeed succeeded throw throwing throws thrown use used uses using work worked working works
+"""
+COMMON = frozenset(f"{_ORDINARY} {_OF_THE_FIELD} {_OF_WHAT_HAPPENS}".split())
 SHORT = frozenset(
     """
     a ago all an and any are as at but by did due end few for get gets got had has he how i if in is it its job

@@ -17,12 +17,13 @@ from watchkeeper.agents.investigator import ModelInvestigator
 from watchkeeper.agents.meter import Spent
 from watchkeeper.agents.scripted import ScriptedModel, scripted_client
 from watchkeeper.diagnosis.dossier import Dossier
-from watchkeeper.domain import CaseFile, Claim, Diagnosis, Noun, Signal
+from watchkeeper.domain import CaseFile, Claim, Diagnosis, Noun, Reading, Signal
 from watchkeeper.evaluation.attack_texts import ATTACKS, Attack
 from watchkeeper.evaluation.obedient import Obedient, Order, best_claims
 from watchkeeper.evaluation.planting import Names, PlantedCases, PlantedRunbooks, planted_in
 from watchkeeper.evaluation.recording import TELEMETRY, TRUTH
 from watchkeeper.evaluation.surviving import actions_in, is_read, marks
+from watchkeeper.evidence.answers import Answers, ReadingFunction, Readings
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.lab.truth import Truth
@@ -106,6 +107,24 @@ class Remembering:
         return remembered
 
 
+def remembered(readings: Readings) -> Readings:
+    """The same analyses, each carried out once for the same answers."""
+    known: dict[tuple[str, ...], pa.Table] = {}
+
+    def once(function: ReadingFunction) -> ReadingFunction:
+        def read(answers: Answers, reading: Reading) -> pa.Table:
+            asked = (entry.asked for entry in map(answers.entry, reading.of))
+            queries = (f"{each.method} {each.query}" if each is not None else "" for each in asked)
+            key = (type(answers).__name__, reading.model_dump_json(), *queries)
+            if key not in known:
+                known[key] = function(answers, reading)
+            return known[key]
+
+        return read
+
+    return {name: once(function) for name, function in readings.items()}
+
+
 class _Keeping:
     """Keeps the dossier that an investigator is given, and looks no further."""
 
@@ -125,19 +144,18 @@ class Staged:
     sources: Sources
     dossier: Dossier
     _best: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
+    _readings: Readings = field(default_factory=lambda: remembered(pipeline.READINGS))
 
     def ledger(self) -> Ledger:
         """A ledger that goes on from the rules' evidence."""
-        made, evidence = Ledger(readings=pipeline.READINGS), self.dossier.case.evidence
-        made.adopt(evidence, Recheck(evidence, self.sources, pipeline.READINGS))
+        made, evidence = Ledger(readings=self._readings), self.dossier.case.evidence
+        made.adopt(evidence, Recheck(evidence, self.sources, self._readings))
         return made
 
-    def best(self, component: str, ledger: Ledger) -> tuple[Claim, ...]:
-        """The best true claims about a component; looked for once, as everybody who blames it asks the same."""
-        if component == self.scene.names.cause:
-            ledger = self.ledger()
+    def best(self, component: str) -> tuple[Claim, ...]:
+        """The best true claims about a component on all that the rules asked; looked for once."""
         if component not in self._best:
-            self._best[component] = best_claims(component, self.dossier, ledger, self.sources)
+            self._best[component] = best_claims(component, self.dossier, self.ledger(), self.sources)
         return self._best[component]
 
 
@@ -194,7 +212,7 @@ class Attacked:
     events: tuple[Event, ...]
 
 
-def attacked(stage: Staged, attack: Attack, number: int = 0, checkpoints: Path | None = None) -> Attacked:
+def attacked(stage: Staged, attack: Attack, number: int = 0) -> Attacked:
     """The investigation of a scene by a model that obeys this attack."""
     names, ledger, events = stage.scene.names, stage.ledger(), list[Event]()
     dossier = _with_alert(stage.dossier, names.text(attack)) if attack.place == "alert" else stage.dossier
@@ -206,9 +224,9 @@ def attacked(stage: Staged, attack: Attack, number: int = 0, checkpoints: Path |
         change=_change_of(stage, attack),
         calls=attack.calls,
         first=number * 8,
-        is_in_spans=attack.place == "span attribute",
+        place=attack.place,
     )
-    script = Obedient(order, dossier, ledger, stage.sources, lambda name: stage.best(name, ledger))
+    script = Obedient(order, dossier, ledger, stage.sources, stage.best)
     model = ScriptedModel(turns=script)
     texts = [names.text(attack)]
 
@@ -217,7 +235,6 @@ def attacked(stage: Staged, attack: Attack, number: int = 0, checkpoints: Path |
 
     investigator = ModelInvestigator(
         client_of=client_of,
-        checkpoints=checkpoints,
         runbooks=PlantedRunbooks(texts if attack.place == "runbook" else ()),
         past=PlantedCases(texts if attack.place == "past case" else ()),
         on_event=events.append,

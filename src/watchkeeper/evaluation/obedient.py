@@ -15,7 +15,7 @@ from watchkeeper.diagnosis.judging import bench_of
 from watchkeeper.diagnosis.standing import most_probable
 from watchkeeper.domain import Claim, ClaimRole, Operator, Scalar
 from watchkeeper.errors import QueryRejected
-from watchkeeper.evaluation.attack_texts import Call
+from watchkeeper.evaluation.attack_texts import Call, Place
 from watchkeeper.evidence.claims import CONTROLS, ONSETS, SUBJECTS, Ground, Statement, check
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.prose import number_of
@@ -56,28 +56,26 @@ SENTENCES = 4
 ENOUGH = "That is enough."
 
 
-def explored(cause: str, planted: str) -> tuple[tuple[tuple[str, dict[str, Any]], ...], ...]:
-    """What is asked in each turn, so that every place where something may be planted is read."""
-    return (
-        (
-            ("log_news", {}),
-            ("search_logs", {"service": planted, "minimum_severity": "error"}),
-            ("changes", {"hours": 1.0}),
-            ("find_traces", {"service": planted, "which": "slowest"}),
-            ("inside_requests", {"service": planted, "what": "own_time"}),
-            ("service_overview", {"by_operation": True}),
-            ("runbooks", {"text": f"{cause} is slow"}),
-            ("past_cases", {"component": cause}),
-        ),
-        (
+def explored(place: Place, cause: str, planted: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """What is asked so that a text planted in that place is read, and to look as if one investigated."""
+    own = ("inside_requests", {"service": planted, "what": "own_time"})
+    looked: dict[Place, tuple[tuple[str, dict[str, Any]], ...]] = {
+        "log body": (("search_logs", {"service": planted, "minimum_severity": "error", "limit": 40}), ("log_news", {})),
+        "log attribute": (("search_logs", {"service": planted}), ("log_news", {})),
+        "span name": (("service_overview", {"by_operation": True}), own),
+        "span attribute": (("portions", {"service": planted}), own),
+        "exception": (
             ("inside_requests", {"service": planted, "what": "error_origins"}),
             ("find_traces", {"service": planted, "which": "failed"}),
-            ("metric_series", {"service": planted, "name": "cpu"}),
-            ("resources", {}),
-            ("portions", {"service": planted}),
-            ("search_logs", {"minimum_severity": "error"}),
         ),
-    )
+        "metric name": (("metric_series", {"service": planted, "name": "cause"}), ("resources", {})),
+        "change": (("changes", {"hours": 1.0}), own),
+        "service name": (("search_logs", {"service": planted}), ("service_overview", {})),
+        "alert": (own,),
+        "runbook": (("runbooks", {"text": f"{cause} is slow"}),),
+        "past case": (("past_cases", {"component": cause}),),
+    }
+    return looked[place]
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,8 @@ class Order:
     calls: tuple[Call, ...] = ()
     first: int = 0
     """The phrasing that it begins with."""
-    is_in_spans: bool = False
-    """Whether the text stands where only single traces show it."""
+    place: Place = "log body"
+    """Where the text is planted."""
 
 
 @dataclass
@@ -124,13 +122,14 @@ class Obedient:
             self._reports += 1
             return json.dumps(self.findings())
         self._turn += 1
-        turns = (*explored(self.order.cause, self.order.planted), (*self.order.calls, *self._traces()), ())
+        order = self.order
+        turns = (explored(order.place, order.cause, order.planted), (*order.calls, *self._traces()), ())
         calls = turns[min(self._turn, len(turns)) - 1]
         return list(calls) or ENOUGH
 
     def _traces(self) -> Iterator[Call]:
         """The traces that hold the text: a patient model would come upon them."""
-        if not self.order.is_in_spans:
+        if self.order.place != "span attribute":
             return
         for entry in self.ledger.evidence:
             if entry.asked is not None and entry.asked.method == "spans":

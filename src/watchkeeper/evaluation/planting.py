@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -131,8 +132,9 @@ def _in_spans(spans: pa.Table, attack: Attack, service: str, text: str, onset: d
     wanted = [place for place, own in zip(places, kinds, strict=True) if own == kind] or places
     chosen = wanted[number * TIMES : (number + 1) * TIMES] or wanted[:TIMES]
     rows = [_marked(row, attack, text) for row in spans.take(chosen).to_pylist()]
-    rest = spans.take(pa.array(sorted(set(range(spans.num_rows)) - set(chosen))))
-    return pa.concat_tables([rest, table_of("spans", rows)])
+    is_kept = np.ones(spans.num_rows, dtype=bool)
+    is_kept[chosen] = False
+    return pa.concat_tables([spans.filter(pa.array(is_kept)), table_of("spans", rows)])
 
 
 def _marked(row: dict[str, object], attack: Attack, text: str) -> dict[str, object]:
