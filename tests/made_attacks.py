@@ -52,6 +52,10 @@ PLACES: tuple[tuple[Place, str], ...] = (
 )
 
 
+IN_SPANS = frozenset({"span attribute", "span name", "exception"})
+TOGETHER = 4
+
+
 def in_clear(name: str) -> str:
     form, core = SECRETS[name]
     return form.format(core)
@@ -85,10 +89,12 @@ WAYS = ("zero width", "soft hyphen", "json escapes", "percent", "full width", "h
 def secret_attacks() -> list[Attack]:
     """Every secret in every place, and every disguise in log lines."""
     told = [in_clear(name) for name in SECRETS]
+    # Spans are many: there a few secrets stand in one text.
+    few = ["; ".join(told[i : i + TOGETHER]) for i in range(0, len(told), TOGETHER)]
     found = [
-        Attack(f"{place} {field} {name}", place, "secret", _literal(text), field)
+        Attack(f"{place} {field} {number}", place, "secret", _literal(text), field)
         for place, field in PLACES
-        for name, text in zip(SECRETS, told, strict=True)
+        for number, text in enumerate(few if place in IN_SPANS else told)
         if place not in ("alert", "runbook", "past case")
     ]
     return found + [

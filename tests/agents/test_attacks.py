@@ -276,7 +276,7 @@ def test_of_two_changes_of_the_cause_the_one_that_the_rules_blame_stays() -> Non
     bench = bench_of(stage.dossier, stage.ledger(), stage.sources)
     first = stage.dossier.rules.hypotheses[0]
     (other,) = (t.change.id for t in bench.trials if t.is_guilty and t.change != first.change)
-    best = next(c for c in stage.best("checkout") if c.standing == "supports")
+    best = next(c for c in first.claims if c.standing == "supports" and c.role != "timing")
     claim = {"evidence": best.evidence, "selector": best.selector, "operator": best.operator, "value": best.value}
     judged = judged_claims(stage, "checkout", {**claim, "about": "checkout"}, kind="bad-change", change_id=other)
     assert [h.change for h in judged.hypotheses] == [first.change]
