@@ -38,6 +38,7 @@ def at(hour: int, minute: int = 0, second: int = 0, day: int = 21) -> datetime:
         ("20 minutes ago", None, at(13, 50)),
         ("half an hour ago", None, at(13, 40)),
         ("since an hour ago", at(13, 10), None),
+        ("since 5 min", at(14, 5), None),
         ("yesterday", at(0, day=20), at(0)),
         ("since yesterday", at(0, day=20), None),
         ("yesterday at 3pm", None, at(15, day=20)),
@@ -66,7 +67,11 @@ def test_a_text_without_a_time_tells_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["at 25:90", "since 13pm", "since 2026-13-41T00:00Z", "since 9999-01-01T00:00Z", "last 99999 weeks"]
+    "text",
+    [
+        *("at 25:90", "since 13pm", "since 2026-13-41T00:00Z", "since 9999-01-01T00:00Z", "last 99999 weeks"),
+        *("since 12:40 CET", "at 7:45 EST", "since 1999", "since 12.44", "a while ago"),
+    ],
 )
 def test_what_is_meant_for_a_time_and_is_none_is_told_apart(text: str) -> None:
     assert told_times(text, NOW).is_wrong

@@ -123,6 +123,13 @@ def test_evidence_has_a_number_or_it_is_missing() -> None:
     assert understood("show the evidence").missing == ("evidence",)
 
 
+def test_both_stretches_of_a_comparison_are_those_that_were_named() -> None:
+    found = understood("compare checkout between 12:43 and 12:44 with 12:42")
+    assert found.since is not None
+    assert found.until is not None
+    assert (found.since.strftime("%H:%M"), found.until.strftime("%H:%M")) == ("12:43", "12:44")
+
+
 def test_a_time_that_is_none_is_missing() -> None:
     assert understood("why is cart slow since 25:90?").missing == ("time",)
 

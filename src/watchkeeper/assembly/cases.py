@@ -53,11 +53,13 @@ def diagnose(
     say: Say,
     *,
     is_recording: bool = False,
+    until: datetime | None = None,
     investigator: Investigator | None = None,
 ) -> CaseFile:
     """The pipeline as these settings want it; the case has a number of its own, and what must not leave is gone.
 
-    In a recording time stands still at its end: what was never recorded after it is no silence. Before an investigator
+    In a recording time stands still at its end: what was never recorded after it is no silence. Nothing after `until`
+    is looked at, where that is given. Before an investigator
     begins, the case is kept as the rules diagnosed it. Raises ConfigError for routes or a catalogue that cannot be
     read, before anything is asked.
     """
@@ -66,6 +68,8 @@ def diagnose(
     if is_recording:
         ends = latest(sources) + timedelta(seconds=settings.diagnosis.lag_seconds)
         now = min(now, ends) if signal.at <= ends else now
+    if until is not None:
+        now = min(now, until + timedelta(seconds=settings.diagnosis.lag_seconds))
     number = _next_number(settings, signal.at.year, say)
 
     def done(case: CaseFile) -> CaseFile:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -136,12 +136,14 @@ class KeptCases:
     def diagnose(self, service: str | None, at: datetime) -> CaseFile:
         """A new case, kept."""
         signal = Signal(kind="question", at=at, service=service)
-        made = cases.diagnose(self.settings, signal, self.sources, self.say, is_recording=self.is_recording)
+        made = cases.diagnose(self.settings, signal, self.sources, self.say, is_recording=self.is_recording, until=at)
         return self._save(made)
 
     def again(self, case: CaseFile) -> LookedAgain:
         """The case with one more diagnosis, kept."""
-        looked = cases.diagnose_again(self.settings, case, self.sources, self.say, why="request", now=self.now)
+        # As much as the first diagnosis saw: of a recording, all of it.
+        lag = timedelta(seconds=self.settings.diagnosis.lag_seconds if self.is_recording else 0.0)
+        looked = cases.diagnose_again(self.settings, case, self.sources, self.say, why="request", now=self.now + lag)
         kept = self._save(looked)
         found = kept.latest
         is_over = found is not None and (found.status == "nothing-wrong" or pipeline.NO_MORE in found.changed)

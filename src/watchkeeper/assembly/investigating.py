@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FILE = "investigations.sqlite"
 STEPS = 8
 """Steps of a runbook that an answer repeats."""
+SYMPTOMS = {"cpu": "cpu", "memory": "memory", "pool": "connection pool", "latency": "latency", "errors": "error ratio"}
+"""Words of a model's, and the symptom that runbooks know by them."""
 LOOKED_THROUGH, TOLD = 200, 5
 """How many of the latest cases are looked through for earlier ones, and how many are told."""
 
@@ -65,12 +67,16 @@ class ShelfRunbooks:
     shelf: "Shelf"
 
     def find(self, text: str, component: str | None) -> tuple[RunbookHit, ...]:
-        """The runbooks that fit the words, the best first; raises KnowledgeUnavailable."""
+        """The runbooks that fit the words, else the symptom that they name; raises KnowledgeUnavailable."""
+        hits = self.shelf.find(Query(text=text, component=component))
+        symptoms = tuple(measure for word, measure in SYMPTOMS.items() if word in text.lower())
+        if not hits and symptoms:
+            hits = self.shelf.find(Query(text=text, component=component, measures=symptoms[:1]))
         return tuple(
             RunbookHit(
                 runbook=hit.runbook.name, section=hit.section, text=hit.text, score=hit.score, path=hit.path.name
             )
-            for hit in self.shelf.find(Query(text=text, component=component))
+            for hit in hits
         )
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from watchkeeper.chat.inquiry import Inquiry
 from watchkeeper.chat.replies import Said, quotation, quoted_from
 from watchkeeper.chat.wording import served
+from watchkeeper.diagnosis.conclude import NO_CHANGE
 from watchkeeper.diagnosis.statements import quoted
 from watchkeeper.domain import CaseFile, Diagnosis, EvidenceId, Hypothesis
 from watchkeeper.drafts.writing import name_of
@@ -55,7 +56,10 @@ def cause(inquiry: Inquiry) -> None:
         inquiry.sentences += [_claim(hypothesis, place) for place in range(min(CLAIMS, len(hypothesis.claims)))]
     if found.status != "nothing-wrong":
         change = found.release.change
-        verdict = {"caused": "A release caused it", "not-release-related": "No release caused it"}
+        innocent = (
+            "No release is known to have caused it" if found.release.reason == NO_CHANGE else "No release caused it"
+        )
+        verdict = {"caused": "A release caused it", "not-release-related": innocent}
         text = f"{verdict.get(found.release.status, 'Whether a release caused it is undetermined')}: "
         reason = found.release.reason
         if change is not None:

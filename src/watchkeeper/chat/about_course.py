@@ -29,6 +29,11 @@ def users(inquiry: Inquiry) -> None:
         inquiry.tell(f"{met} of {seen} users, told apart by {quoted(counted.attribute)}, met {counted.met}.")
     else:
         _people(inquiry, found)
+    wanted = inquiry.intent.service
+    if wanted is not None:
+        is_hit = any(each.service == wanted for each in found.scope.affected)
+        own = "" if is_hit else f", and {quoted(wanted)} shows no symptom of its own"
+        inquiry.note(f"this counts everybody who met the incident, not those of {quoted(wanted)} alone{own}")
     inquiry.sentences.append(headline(found))
     affected(inquiry, found)
 

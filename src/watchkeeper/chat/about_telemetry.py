@@ -146,12 +146,17 @@ def status(inquiry: Inquiry) -> None:
     late = _requests(inquiry, "How were requests served lately?", now)
     early = _requests(inquiry, "How were requests served before?", Window.before(now.start, PAST_SECONDS))
     names = [intent.service] if intent.service else (late[1] if late else [])[:LISTED]
+    quiet: list[str] = []
     if late is not None:
         for name in names:
             told = early is not None and inquiry.tell(served(late[0], name, early[0], "before"))
             if not told and not inquiry.tell(served(late[0], name)):
                 _silent(inquiry, name, late[0])
+                quiet.append(name)
         inquiry.note(f"this is how it was from {_edges(late[0])}; before is the half hour until then")
+    if quiet and intent.service is not None:
+        inquiry.cannot_know(f"how {quoted(intent.service)} is: it reported no request lately, and that is no health")
+        return
     _standing_out(inquiry, end, names)
 
 

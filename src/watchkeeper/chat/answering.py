@@ -46,7 +46,9 @@ def answer(question: str, conversation: Conversation, desk: Desk, service: str |
         _ANSWERS[inquiry.intent.kind](inquiry)
     if desk.is_recording and inquiry.intent.kind not in ("help", "unclear", "owner"):
         fields: dict[str, Scalar] = {"now": desk.now}
-        inquiry.note(f"now is the end of the recording, {given('now', 'date')}", fields)
+        last = inquiry.extent.last
+        where = "asked as if it was" if last is not None and desk.now < last else "now is the end of the recording,"
+        inquiry.note(f"{where} {given('now', 'date')}", fields)
     kept = _kept(inquiry)
     reply = _told(inquiry, inquiry.reply(taken_as(inquiry)))
     return Turn(reply=reply, conversation=conversation.after(reply, () if kept else inquiry.gathered))
@@ -85,7 +87,7 @@ def _by_model(inquiry: Inquiry, known: tuple[str, ...], context: Context) -> Int
     try:
         found = understanding.understand(inquiry.question, known, context)
     except ModelUnavailable as error:
-        text = f"the model could not be asked what is meant, rules understood it: {error}"
+        text = f"what is meant was left to the rules, without the model: {error}"
         inquiry.notes.append(quotation(text, "message"))
         return None
     if found is None:

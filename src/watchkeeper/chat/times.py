@@ -57,7 +57,10 @@ class _Clock:
 
 def told_times(text: str, now: datetime, zone: tzinfo = UTC) -> Told:
     """The stretch that a text speaks of, in UTC; the first that it names counts. Never raises."""
+    text = _SINCE_AMOUNT.sub(r"in the last \1", text)
     low, clock = text.lower(), _Clock(now.astimezone(zone), zone)
+    if (foreign := _OTHER_ZONE.search(text)) is not None:
+        return Told(rest=_without(text, foreign), is_wrong=True)
     for pattern, read in _GRAMMAR:
         for match in pattern.finditer(low):
             try:
@@ -70,7 +73,8 @@ def told_times(text: str, now: datetime, zone: tzinfo = UTC) -> Told:
             if since is not None and until is not None and until <= since:
                 return Told(rest=_without(text, match), is_wrong=True)
             return Told(since, until, _without(text, match))
-    return Told(rest=text)
+    meant = _NO_TIME.search(low)
+    return Told(rest=text) if meant is None else Told(rest=_without(text, meant), is_wrong=True)
 
 
 def earlier_stretch(text: str, window: Window, now: datetime, zone: tzinfo = UTC) -> tuple[Window | None, str]:
@@ -212,6 +216,13 @@ def _on(day: date, moment: time, clock: _Clock) -> datetime:
     return datetime.combine(day, moment, clock.zone)
 
 
+_OTHER_ZONE = re.compile(r"(?<=\d)\s?(?:[ap]m\s?)?\b(?:[A-Z]{1,3}[SDE]?T|CEST|PT|ET|CT)\b(?!:)")
+"""A zone by its letters, which mean other hours in other places: only UTC, GMT, Z and offsets are understood."""
+_SINCE_AMOUNT = re.compile(
+    r"\b[Ss]ince\s(?:the last\s)?(\d{1,5}\s?(?:seconds?|secs?|minutes?|mins?|min|hours?|hrs?|days?|weeks?))\b(?!\sago)"
+)
+_NO_TIME = re.compile(r"\b(?:since|until|till)\s\d[\w.:-]*|\ba (?:while|moment|bit) ago\b|\brecently\b")
+"""What is meant for a time, and is none that is understood."""
 _HOW = r"(?P<how>since|from|after|starting at|started at|starting|at|around|about|until|till|before|by|on)?\s?"
 _GRAMMAR: tuple[tuple["re.Pattern[str]", Read], ...] = (
     (re.compile(rf"\b{_HOW}(?P<iso>\d{{4}}-\d{{2}}-\d{{2}}[t ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?"

@@ -114,7 +114,8 @@ def _apart(window: Window, earlier: Window) -> tuple[Window, Window]:
 
 
 def _halves(text: str) -> tuple[str, str, str]:
-    match = re.search(r"\b(?:with|to|against|versus|vs\.?|than|from|and)\b", text, re.IGNORECASE)
+    clear, also = r"\b(?:with|against|versus|vs\.?|than)\b", r"\b(?:to|from|and)\b"
+    match = re.search(clear, text, re.IGNORECASE) or re.search(also, text, re.IGNORECASE)
     return (text[: match.start()], match[0], text[match.end() :]) if match else ("", "", text)
 
 
@@ -170,7 +171,7 @@ _WORDS: tuple[tuple["re.Pattern[str]", Kind], ...] = (
             r"(?:is|are) .{1,60}\bok(?:ay)? (?:now|again)\b",
             r"(?:is|are|has) .{1,60}\b(?:recovered|over|resolved|back to normal|back up|healthy again|fixed)\b",
             r"still (?:slow|down|broken|failing|going|happening|bad|ongoing|on)\b",
-            r"over (?:yet|now)\b", r"all clear\b",
+            r"over (?:yet|now)\b", r"all clear\b", r"did (?:we|it) recover\b",
             r"over\W*$",
         ),
         "over",
@@ -194,6 +195,7 @@ _WORDS: tuple[tuple["re.Pattern[str]", Kind], ...] = (
     ),
     (
         _words(
+            r"should (?:i|we) (?:roll ?back|restart|revert|scale|page|worry)\b",
             r"what (?:should|do|can|could|must|would) (?:i|we|you)\b.{0,30}\b(?:next|do|check|look|try|fix)\b",
             r"next (?:steps?|thing)\b", r"what(?:'s| is| comes)? next\b", r"what now\b",
             r"where (?:should|do) i look\b",
@@ -203,7 +205,10 @@ _WORDS: tuple[tuple["re.Pattern[str]", Kind], ...] = (
     ),
     (
         _words(
-            r"why\b", r"what(?:'s| is| was| went)?\b.{0,20}\b(?:wrong|broken|happen(?:ed|ing|s)?|going on|the (?:cause|"
+            r"why\b", r"wh?ats?\b.{0,10}\b(?:wrong|broken)", r"(?:who|what) (?:broke|caused)\b",
+            r"when did (?:it|this) (?:start|begin)\b",
+            r"(?:everything|site|shop|all) (?:is |are )?(?:down|on fire|broken)\b", r"\d?00s everywhere\b",
+            r"what(?:'s| is| was| went)?\b.{0,20}\b(?:wrong|broken|happen(?:ed|ing|s)?|going on|the (?:cause|"
             r"problem|matter|issue|reason)|up with|causing|failing|on fire|down)\b", r"root ?cause\b", r"diagnos",
             r"(?:is|are|was|were|seems?|looks?|keeps?|being|so|very|too) (?:\w+ )?(?:slow|down|broken|failing|dead|"
             r"unavailable|erroring|timing out|crashing|unreachable)\b", r"investigate\b", r"anything wrong\b",

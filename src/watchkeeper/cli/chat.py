@@ -1,5 +1,6 @@
 """`watchkeeper ask` and `watchkeeper chat`: questions of a person on call, and their answers at 80 columns."""
 
+import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def ask(
     if as_json:
         typer.echo(json.dumps(turn.model_dump(mode="json"), indent=2, ensure_ascii=True))
     else:
-        typer.echo(reply_text(turn.reply))
+        typer.echo(reply_text(turn.reply, recording))
     if not turn.reply.is_answered:
         raise typer.Exit(OPEN)
 
@@ -93,7 +94,7 @@ def chat(
                 report_bug(error)
                 continue
             talk = turn.conversation
-            typer.echo(f"{reply_text(turn.reply)}\n")
+            typer.echo(f"{reply_text(turn.reply, recording)}\n")
 
 
 @contextmanager
@@ -145,8 +146,8 @@ def _typed() -> Iterator[str]:
             yield line.strip()
 
 
-def reply_text(reply: "Reply") -> str:
-    """A reply for a terminal of 80 columns; text from outside is made harmless."""
+def reply_text(reply: "Reply", recording: Path | None = None) -> str:
+    """A reply for a terminal of 80 columns; text from outside is made harmless. What was asked can be asked again."""
     first, rest = reply.sentences[:1], reply.sentences[1:]
     sections = [
         _wrapped(_line(reply.taken_as)),
@@ -157,12 +158,12 @@ def reply_text(reply: "Reply") -> str:
         "\n".join(_rows(reply)),
         _section("Cannot be known", [_item("-", each) for each in reply.cannot]),
         _wrapped(_line(reply.asks_back)) if reply.asks_back else "",
-        "\n".join([*(_labelled("Note", _line(each)) for each in reply.notes), *_sources(reply)]),
+        "\n".join([*(_labelled("Note", _line(each)) for each in reply.notes), *_sources(reply, recording)]),
     ]
     return "\n\n".join(section for section in sections if section)
 
 
-def _sources(reply: "Reply") -> Iterator[str]:
+def _sources(reply: "Reply", recording: Path | None) -> Iterator[str]:
     """Where the evidence is to be seen."""
     if reply.engine != "rules":
         yield _labelled("Told by", "a model; every number was filled in from the evidence")
@@ -173,7 +174,8 @@ def _sources(reply: "Reply") -> Iterator[str]:
             yield _labelled("Evidence", f"{entry.id} {entry.source}: {entry.question}")
     if reply.evidence and reply.shown is None:
         wanted = f'"show the evidence for {reply.evidence[-1].id}"'
-        with_case = f"watchkeeper ask {wanted} --case {reply.case_id}"
+        place = f" --from {shlex.quote(str(recording))}" if recording is not None else ""
+        with_case = f"watchkeeper ask {wanted} --case {reply.case_id}{place}"
         yield _labelled("To see one", with_case if reply.case_id else f"in `watchkeeper chat`: {wanted}; or --json")
 
 
