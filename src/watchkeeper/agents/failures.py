@@ -89,6 +89,9 @@ def failure(error: BaseException, address: Address, timeout_seconds: float) -> F
             return Failure(f"{where} cannot be reached or hung up: {reason}", is_passing=True)
         case openai.APIError():
             return Failure(f"{where} failed: {_said(error, address)}", is_passing=True)
+    if isinstance(error, AttributeError | TypeError):
+        # What a library trips over where a page came instead of JSON; its words mean nothing to a person.
+        return Failure(f"{where} does not answer as an OpenAI-compatible endpoint does: is model.base_url right?")
     reason = address.quoted(f"{type(error).__name__}: {error}")
     return Failure(f"{where} does not answer as an OpenAI-compatible endpoint does ({reason})")
 

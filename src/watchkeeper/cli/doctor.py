@@ -33,19 +33,13 @@ def doctor(context: typer.Context) -> None:
     from watchkeeper import settings
 
     chosen = settings.load(context.obj)
-    findings = [
-        *_configured(chosen, context.obj),
-        *_telemetry(chosen),
-        *_disk(chosen),
-        *_model(chosen),
-        _runbooks(chosen),
-    ]
-    findings += [_demo(), *_lab()]
-    for finding in findings:
+    needed = [*_configured(chosen, context.obj), *_telemetry(chosen), *_disk(chosen)]
+    for finding in (*needed, *_model(chosen), _runbooks(chosen), _demo(), *_lab()):
         typer.echo(f"{finding.mark:<9}{finding.what}")
         if finding.todo:
             typer.echo(f"{'':<9}-> {finding.todo}")
-    if any(finding.mark == "broken" for finding in findings):
+    # A model that does not answer is broken, and nothing needs it.
+    if any(finding.mark == "broken" for finding in needed):
         raise typer.Exit(1)
 
 
