@@ -32,7 +32,7 @@ from watchkeeper.errors import ModelUnavailable, ReplyRejected
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.telemetry.sources import Answer
 
-DRILLS = ("bad-deploy-checkout", "memory-leak-catalog", "nothing-19")
+DRILLS = ("bad-deploy-checkout", "nothing-19")
 QUESTIONS = {
     "why is checkout slow since noon?": ("folks say paying for things takes forever since noon, any idea", "cause"),
     "who deployed?": ("has any of the teams put something live lately that I do not know of", "changes"),
@@ -80,7 +80,7 @@ def honest(intents: dict[str, str]) -> Callable[[list[BaseMessage]], str]:
     return reply
 
 
-@pytest.fixture(scope="module", params=DRILLS)
+@pytest.fixture(scope="module", params=[folder.name for folder in RECORDINGS])
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     shared = {DRILLS[0]: "bad_deploy", DRILLS[-1]: "quiet"}
     if request.param in shared:
@@ -136,7 +136,8 @@ def test_an_answer_is_told_by_the_model_with_the_evidence_of_the_rules(drill: Re
     model = ScriptedModel(turns=itertools.repeat(honest({})))
     told = turn_of(model, drill.chat, question, Conversation()).reply
     by_rules = drill.chat.answer(question, Conversation()).reply
-    assert (told.engine, by_rules.engine) == ("model", "rules")
+    # A service that is silent has nothing that could be told otherwise.
+    assert (told.engine, by_rules.engine) == ("model" if by_rules.is_answered else "rules", "rules")
     assert [entry.query for entry in told.evidence] == [entry.query for entry in by_rules.evidence]
     assert drill.faults(told) == []
 
