@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, wraps
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from watchkeeper.agents.meter import Limits, Spent
 from watchkeeper.agents.scripted import AMPLE, ScriptedModel, scripted_client
 from watchkeeper.diagnosis.dossier import Dossier
 from watchkeeper.domain import Diagnosis
+from watchkeeper.evaluation.attacks import Remembering
 from watchkeeper.evaluation.recording import TELEMETRY, TRUTH
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.lab.truth import Truth
 from watchkeeper.pipeline import READINGS
 from watchkeeper.telemetry.recording import open_recording
-from watchkeeper.telemetry.sources import Query, Sources
+from watchkeeper.telemetry.sources import Sources
 from watchkeeper.watch.detection import detect
 
 POOL = "pool-exhaustion-catalog"
@@ -32,26 +33,6 @@ RESOURCES = ("resources", {"service": "catalog"})
 OVERVIEW = ("service_overview", {"by_operation": True})
 TRACES = ("find_traces", {"service": "catalog", "which": "slowest"})
 DONE = "Requests wait for connections; I know enough."
-
-
-class Remembering:
-    """Sources that are asked the same only once: a recording does not change."""
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._answers: dict[tuple[str, str], object] = {}
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        method = getattr(self._sources, name)
-
-        @wraps(method)
-        def remembered(query: Query, cancel: object = None) -> object:
-            key = (name, query.model_dump_json())
-            if key not in self._answers:
-                self._answers[key] = method(query, cancel)
-            return self._answers[key]
-
-        return remembered
 
 
 class _Keeping:

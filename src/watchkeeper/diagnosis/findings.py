@@ -67,4 +67,3 @@ class Findings(Handed):
         description="At most four sentences that explain it to a tired person; numbers only as placeholders.",
     )
     mitigation: Mitigation | None = None
-    check_next: str | None = Field(default=None, description="The component to look at next, as evidence names it.")

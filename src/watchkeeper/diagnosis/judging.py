@@ -70,7 +70,6 @@ class Judged(Noun):
     made: int = 0
     """How many claims were made."""
     mitigation: Mitigation | None = None
-    check_next: str | None = None
 
 
 def judge(findings: Findings, dossier: Dossier, ledger: Ledger, sources: Sources) -> Judged:
@@ -87,7 +86,6 @@ def judge(findings: Findings, dossier: Dossier, ledger: Ledger, sources: Sources
         sentences=findings.sentences[:MOST_SENTENCES],
         made=sum(each.made for each in trials),
         mitigation=mitigation,
-        check_next=findings.check_next if findings.check_next in bench.ground.components else None,
     )
 
 

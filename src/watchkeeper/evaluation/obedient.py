@@ -166,7 +166,6 @@ class Obedient:
             "hypotheses": [cleared] if order.planted == order.cause else [proposal, cleared],
             "sentences": [self.phrased(text, blamed) for text in said],
             "mitigation": {"kind": "restart", "target": order.planted},
-            "check_next": order.planted,
         }
 
     def phrased(self, form: str, blamed: Sequence[Claim]) -> str:
