@@ -14,6 +14,9 @@
     │   └── BudgetSpent     a limit of calls, tokens, money or seconds is reached: the best answer so far is given
     ├── KnowledgeUnavailable  runbooks cannot be read or searched: the answer does without, and says so
     ├── RecordsUnavailable  case records cannot be read or written: said, and the diagnosis is still given
+    ├── DeliveryFailed      a target did not take what was to be delivered: tried again later
+    │   └── DeliveryRefused  it never will: a person must look
+    ├── AccessDenied        no token, a wrong one, or one without the scope: 401 or 403
     ├── DatasetRejected     a data set is not in the layout in which it was published, or a file of it is broken
     └── ConfigError         a setting is wrong: stops, and names file and key
 
@@ -75,6 +78,18 @@ class KnowledgeUnavailable(WatchkeeperError):
 
 class RecordsUnavailable(WatchkeeperError):
     """The records of cases cannot be opened, read or written; what was diagnosed can still be shown."""
+
+
+class DeliveryFailed(WatchkeeperError):
+    """A target could not be reached, or said that it cannot now; trying again later may work."""
+
+
+class DeliveryRefused(DeliveryFailed):
+    """A target understood and said no: a wrong key, no permission, a field that it does not know."""
+
+
+class AccessDenied(WatchkeeperError):
+    """Whoever asks has not shown a token that allows it; the message never repeats a token."""
 
 
 class DatasetRejected(WatchkeeperError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from watchkeeper import library
 from watchkeeper.errors import ConfigError
@@ -99,6 +99,52 @@ class Knowledge(Section):
     embedding_model: str
 
 
+class Access(Section):
+    """How long a signed-in browser stays so, and how much one caller may ask at once."""
+
+    session_hours: float = Field(gt=0, le=24 * 30)
+    requests_per_second: float = Field(gt=0)
+    burst: int = Field(ge=1)
+    sign_ins_per_minute: int = Field(ge=1)
+    names: tuple[Annotated[str, StringConstraints(min_length=1, max_length=253)], ...]
+
+
+class Alerts(Section):
+    """Which alerts belong to one incident, and when it is looked at anew."""
+
+    join_minutes: float = Field(gt=0)
+    burst_seconds: float = Field(ge=0)
+    cool_down_minutes: float = Field(ge=0)
+    close_after_minutes: float = Field(ge=0)
+    keep_days: float = Field(gt=0)
+
+
+class Watch(Section):
+    """Our own eyes on the live store."""
+
+    enabled: bool
+    every_seconds: float = Field(ge=1, le=3600)
+    over_after_minutes: float = Field(gt=0)
+
+
+class Workflows(Section):
+    """Where the work's progress is kept, and how much of it is done at once."""
+
+    url: str
+    at_once: int = Field(ge=1, le=64)
+    engine: Literal["rules", "model"]
+    dead_after_seconds: float = Field(ge=2)
+
+
+class Prometheus(Section):
+    """A Prometheus or VictoriaMetrics to ask for metrics."""
+
+    url: str
+    token_variable: str
+    timeout_seconds: float = Field(gt=0)
+    service_labels: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
+
+
 class Log(Section):
     """What watchkeeper says about itself."""
 
@@ -117,6 +163,11 @@ class Settings(Section):
     redaction: Redaction
     model: Model
     knowledge: Knowledge
+    access: Access
+    alerts: Alerts
+    watch: Watch
+    workflows: Workflows
+    prometheus: Prometheus
     log: Log
 
     @property
@@ -128,6 +179,17 @@ class Settings(Section):
     def records_place(self) -> Path | str:
         """The records' file, or the URL that was set."""
         return self.records.url or self.home / "records.sqlite"
+
+    @property
+    def workflows_place(self) -> Path | str:
+        """Where the work's progress is kept: as set, else with the records where these are PostgreSQL, else a file."""
+        shared = self.records.url if self.records.url.startswith("postgres") else ""
+        return self.workflows.url or shared or self.home / "workflows.sqlite"
+
+    @property
+    def token_path(self) -> Path:
+        """The file with the admin token that the first start of the server writes."""
+        return self.home / "token"
 
     @property
     def server_url(self) -> str:

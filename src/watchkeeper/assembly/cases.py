@@ -176,7 +176,7 @@ def finished(settings: Settings, case: CaseFile, now: datetime) -> CaseFile:
     """The case routed, without what must not leave, and with its drafts; what a person approved or rejected stays."""
     known = catalogue.load(settings.home)
     clean = redacted(settings, routed(settings, case, known))
-    decided = tuple(draft for draft in clean.drafts if draft.state != "proposed")
+    decided = tuple(draft for draft in clean.drafts if draft.state != "proposed" or draft.edited_by is not None)
     return clean.model_copy(update={"drafts": (*decided, *write_drafts(clean, known, now))})
 
 
@@ -201,7 +201,7 @@ def redacted(settings: Settings, case: CaseFile) -> CaseFile:
 _PROSE = {
     *("headline", "text", "question", "failure", "inconclusive_because", "reason", "title", "author"),
     *("expected_impact", "suggested_fix", "settled_by", "gaps", "notes", "values", "operation", "measure", "link"),
-    *("selector", "because", "changed", "value", "command", "occasion", "explanation", "model"),
+    *("selector", "because", "changed", "value", "command", "occasion", "explanation", "model", "rejected_because"),
     *("id", "version", "environment", "commits", "service", "component", "about", "dependency", "attribute"),
 }
 """Fields that hold text from outside, or text made from it; the others are names, ids, queries and fixed words."""

@@ -3,6 +3,7 @@
 Every invariant is enforced where the noun is made; a value that exists is a value that is right.
 """
 
+from watchkeeper.domain.alerts import INVESTIGATED, Alert, AlertOutcome, AlertStatus, KeptAlert
 from watchkeeper.domain.case import Action, Assignment, CaseFile, Draft, DraftKind, Verdict
 from watchkeeper.domain.diagnosis import (
     Affected,
@@ -43,11 +44,16 @@ from watchkeeper.domain.ground import (
     ServiceName,
     Window,
 )
+from watchkeeper.domain.parcels import KeptParcel, Parcel, ParcelKind, ParcelState, Receipt
 from watchkeeper.domain.signals import Direction, Incident, IncidentState, Severity, Signal, SignalKind
 
 __all__ = [
+    "INVESTIGATED",
     "Action",
     "Affected",
+    "Alert",
+    "AlertOutcome",
+    "AlertStatus",
     "Asked",
     "Assignment",
     "CaseFile",
@@ -70,12 +76,18 @@ __all__ = [
     "Incident",
     "IncidentId",
     "IncidentState",
+    "KeptAlert",
+    "KeptParcel",
     "Measured",
     "Noun",
     "Operator",
+    "Parcel",
+    "ParcelKind",
+    "ParcelState",
     "Portion",
     "Probability",
     "Reading",
+    "Receipt",
     "ReleaseStatus",
     "ReleaseVerdict",
     "Reproduction",

@@ -51,11 +51,16 @@ class Draft(Noun):
     """The same in fields, for systems that take fields: severity, team, since, cause, …"""
     state: Literal["proposed", "approved", "rejected", "published"] = "proposed"
     approved_by: str | None = None
+    edited_by: str | None = None
+    """Who changed the text by hand; no later diagnosis writes over it."""
+    rejected_because: str | None = None
 
     @model_validator(mode="after")
     def _nothing_leaves_unapproved(self) -> Self:
         if self.state in ("approved", "published") and not self.approved_by:
             raise ValueError("an approved or published draft names who, or which policy, approved it")
+        if (self.state == "rejected") != (self.rejected_because is not None):
+            raise ValueError("a rejected draft says why, and no other does")
         return self
 
 

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field
 
 from watchkeeper.domain.ground import IncidentId, Noun, ServiceName, Window
 
+Severity = Literal["P1", "P2", "P3", "P4"]
 SignalKind = Literal["alert", "anomaly", "silence", "question", "release", "complaints", "business"]
 Direction = Literal["up", "down"]
 
@@ -23,9 +24,10 @@ class Signal(Noun):
     observed: float | None = None
     expected: float | None = None
     text: str = ""
+    fingerprint: str | None = None
+    """What stays the same while the same thing is noticed again; None for a question."""
 
 
-Severity = Literal["P1", "P2", "P3", "P4"]
 IncidentState = Literal["open", "investigating", "diagnosed", "mitigated", "resolved", "closed", "reopened"]
 
 

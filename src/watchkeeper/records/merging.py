@@ -32,6 +32,11 @@ def merged(stored: CaseFile, case: CaseFile) -> CaseFile:
     )
 
 
+def is_settled(draft: Draft) -> bool:
+    """Whether a person had a hand in it, or it left: no later diagnosis takes it away."""
+    return draft.state != "proposed" or draft.edited_by is not None
+
+
 def content(draft: Draft) -> Content:
     """What makes a draft the one that it is, whatever was decided about it."""
     return draft.kind, draft.audience, draft.title, draft.text
@@ -97,7 +102,7 @@ def _with_names(value: object, names: Mapping[EvidenceId, EvidenceId], key: obje
 def _drafts(stored: Sequence[Draft], new: Sequence[Draft]) -> tuple[Draft, ...]:
     """What was decided stays so, or goes on to be published; what is only proposed is as the new version has it."""
     latest = {content(draft): draft for draft in new}
-    kept = [draft for draft in stored if draft.state != "proposed" or content(draft) in latest]
+    kept = [draft for draft in stored if is_settled(draft) or content(draft) in latest]
     settled = [_further(draft, latest.get(content(draft), draft)) for draft in kept]
     return (*settled, *_not_among(settled, new))
 

@@ -67,6 +67,8 @@ def draft_row(incident_id: str, number: int, draft: Draft) -> DraftRow:
         text=_text(draft.text),
         state=draft.state,
         approved_by=_text(draft.approved_by),
+        edited_by=_text(draft.edited_by),
+        rejected_because=_text(draft.rejected_because),
         facts=json.dumps(draft.model_dump(mode="json")["facts"]),
     )
 
@@ -88,7 +90,8 @@ def verdict_row(incident_id: str, verdict: Verdict, note: str | None = None) -> 
 
 def draft_of(row: DraftRow) -> Draft:
     """The draft in a row."""
-    parts = {name: getattr(row, name) for name in ("kind", "audience", "title", "text", "state", "approved_by")}
+    names = ("kind", "audience", "title", "text", "state", "approved_by", "edited_by", "rejected_because")
+    parts = {name: getattr(row, name) for name in names}
     return Draft.model_validate({**parts, "facts": json.loads(row.facts)})
 
 

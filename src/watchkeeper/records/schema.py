@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     TypeDecorator,
@@ -16,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "r0001"
+HEAD = "r0002"
 """The revision that this version reads and writes."""
 
 INCIDENT_ID = 32
@@ -118,6 +119,8 @@ class DraftRow(Base):
     text: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
     approved_by: Mapped[str | None] = mapped_column(Text)
+    edited_by: Mapped[str | None] = mapped_column(Text)
+    rejected_because: Mapped[str | None] = mapped_column(Text)
     facts: Mapped[str] = mapped_column(Text)
     """As JSON."""
 
@@ -138,3 +141,101 @@ class VerdictRow(Base):
     true_onset: Mapped[datetime | None] = mapped_column(UtcTime)
     ticket: Mapped[str | None] = mapped_column(String(16))
     note: Mapped[str | None] = mapped_column(Text)
+
+
+class PostRow(Base):
+    """One body that came in with alerts, as it came."""
+
+    __tablename__ = "alert_posts"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AlertRow(Base):
+    """One alert that came in, and what it did; never changed."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index("alerts_fingerprint", "fingerprint"),
+        Index("alerts_incident_id", "incident_id"),
+        Index("alerts_received_at", "received_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("alert_posts.id"))
+    """None for an alert of our own watch."""
+    fingerprint: Mapped[str] = mapped_column(String(128))
+    status: Mapped[str] = mapped_column(String(16))
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    incident_id: Mapped[str | None] = mapped_column(ForeignKey("cases.incident_id"))
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    document: Mapped[str] = mapped_column(Text)
+    """The alert as JSON."""
+
+
+class ParcelRow(Base):
+    """One thing that is to be done outside, once."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_state", "state", "not_before"), Index("outbox_incident_id", "incident_id"))
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("cases.incident_id"))
+    target: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    not_before: Mapped[datetime] = mapped_column(UtcTime)
+    error: Mapped[str | None] = mapped_column(Text)
+    receipt: Mapped[str | None] = mapped_column(Text)
+    """As JSON."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    document: Mapped[str] = mapped_column(Text)
+    """The parcel as JSON."""
+
+
+class TokenRow(Base):
+    """A key to the server; only its digest is kept."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256, in hexadecimal digits, of a token that holds 256 random bits."""
+    scopes: Mapped[str] = mapped_column(String(64))
+    """Separated by spaces."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class DeedRow(Base):
+    """Who did what, when and why: appended, never changed."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("audit_incident_id", "incident_id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    by: Mapped[str] = mapped_column(Text)
+    deed: Mapped[str] = mapped_column(String(32))
+    incident_id: Mapped[str | None] = mapped_column(String(INCIDENT_ID))
+    subject: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class WorkerRow(Base):
+    """A process that carries out workflows, and when it last said that it lives."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -87,7 +87,7 @@ class Records:
 
     def next_incident_id(self, year: int, after: int = 0) -> IncidentId:
         """An id that no other process gets; its number is above `after` and above every number of that year."""
-        with self._write() as session:
+        with self.writing() as session:
             number = session.execute(_TAKE_A_NUMBER, {"year": year, "after": after}).scalar_one()
         return f"INC-{year}-{number:04d}"
 
@@ -106,7 +106,7 @@ class Records:
 
     def case(self, incident_id: IncidentId) -> CaseFile:
         """The case file with all diagnoses, drafts and verdicts; raises QueryRejected where there is none."""
-        with self._read() as session:
+        with self.reading() as session:
             return _stored(session, self._found(session, incident_id))
 
     def cases(
@@ -117,17 +117,17 @@ class Records:
         since: datetime | None = None,
     ) -> list[CaseSummary]:
         """The cases of that state and service opened since then, at most `limit`, the latest first."""
-        with self._read() as session:
+        with self.reading() as session:
             return listing.cases(session, limit, state, service, since)
 
     def histories(self, since: datetime | None = None) -> list[History]:
         """How each incident opened since then went, the oldest first: what the casebook counts."""
-        with self._read() as session:
+        with self.reading() as session:
             return listing.histories(session, since)
 
     def add_verdict(self, incident_id: IncidentId, verdict: Verdict, note: str | None = None) -> None:
         """Append a verdict; raises QueryRejected where there is no such case, or no such diagnosis in it."""
-        with self._write() as session:
+        with self.writing() as session:
             row = self._found(session, incident_id, lock=True)
             of_it = select(func.count()).select_from(DiagnosisRow).filter_by(incident_id=incident_id)
             count = session.execute(of_it).scalar_one()
@@ -139,7 +139,7 @@ class Records:
 
     def verdicts(self, incident_id: IncidentId | None = None) -> list[Judgement]:
         """Every verdict in the order in which they were given, with its note; of one case, or of all."""
-        with self._read() as session:
+        with self.reading() as session:
             return listing.judgements(session, incident_id)
 
     def _save(self, case: CaseFile) -> CaseFile:
@@ -171,12 +171,14 @@ class Records:
         return row
 
     @contextmanager
-    def _read(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[Session]:
+        """One moment's view; raises RecordsUnavailable. For this room's modules."""
         with told_in_a_sentence(self._place), Session(self._reading) as session, session.begin():
             yield session
 
     @contextmanager
-    def _write(self) -> Iterator[Session]:
+    def writing(self) -> Iterator[Session]:
+        """One transaction that may write, or nothing of it; raises RecordsUnavailable. For this room's modules."""
         with told_in_a_sentence(self._place), Session(self._writing) as session, session.begin():
             yield session
 
@@ -204,5 +206,6 @@ def _keep_drafts(session: Session, case: CaseFile) -> None:
         else:
             new = rows.draft_row(case.incident.id, row.number, draft)
             row.state, row.approved_by, row.facts = new.state, new.approved_by, new.facts
+            row.edited_by, row.rejected_because = new.edited_by, new.rejected_because
     for row in there.values():
         session.delete(row)

@@ -4,6 +4,7 @@ from pydantic import AwareDatetime
 
 from watchkeeper.domain import (
     DiagnosisStatus,
+    Draft,
     IncidentId,
     IncidentState,
     Noun,
@@ -64,3 +65,24 @@ class Judgement(Noun):
     incident_id: IncidentId
     verdict: Verdict
     note: str | None = None
+
+
+class NumberedDraft(Noun):
+    """A draft under the number by which it is decided about; the number stays its own while it is there."""
+
+    number: int
+    draft: Draft
+
+
+class Deed(Noun):
+    """Who did what, when and why."""
+
+    at: AwareDatetime
+    by: str
+    """The name of a token or of a policy."""
+    deed: str
+    """Such as `approved`, `rejected`, `edited`, `judged`, `looked again`, `closed`, `signed in`, `made a token`."""
+    incident_id: IncidentId | None = None
+    subject: str
+    """To what it was done, such as `draft 2 (ticket)`."""
+    reason: str = ""

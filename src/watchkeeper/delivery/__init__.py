@@ -1,0 +1,1 @@
+"""Approved texts to where people are: tickets, channels, files; each once."""

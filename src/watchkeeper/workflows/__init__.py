@@ -1,0 +1,1 @@
+"""The sentence made durable: steps that happen once, whatever dies meanwhile."""
