@@ -49,7 +49,7 @@ def _incident(stored: Incident, new: Incident) -> Incident:
             f"{new.id} is the number of another incident already: none of its signals is one of this incident's"
         )
     # Somebody ended it while it was diagnosed: only a signal, by `reopened`, opens it again.
-    is_over = stored.state in _OVER and new.state == "diagnosed"
+    is_over = stored.state in _OVER and new.state in ("open", "investigating", "diagnosed")
     state = stored.state if is_over else new.state
     return new.model_copy(update={"signals": (*stored.signals, *added), "state": state})
 

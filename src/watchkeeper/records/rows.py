@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from watchkeeper.domain import CaseFile, Diagnosis, Draft, Verdict
+from watchkeeper.domain import CaseFile, Diagnosis, Draft, IncidentState, Verdict
 from watchkeeper.records.schema import CaseRow, DiagnosisRow, DraftRow, VerdictRow
 
 ELSEWHERE = {"diagnoses", "drafts", "verdicts"}
@@ -101,11 +101,23 @@ def verdict_of(row: VerdictRow) -> Verdict:
     return Verdict.model_validate({name: getattr(row, name) for name in names})
 
 
+def body_of(row: CaseRow) -> CaseFile:
+    """The case file in a row, without diagnoses, drafts and verdicts."""
+    return CaseFile.model_validate_json(row.document)
+
+
+def put_state(row: CaseRow, body: CaseFile, state: IncidentState) -> None:
+    """Put another state into a row and its document."""
+    row.state = state
+    moved = body.model_copy(update={"incident": body.incident.model_copy(update={"state": state})})
+    row.document = moved.model_dump_json(exclude=ELSEWHERE)
+
+
 def case_of(
     row: CaseRow, diagnoses: Sequence[DiagnosisRow], drafts: Iterable[DraftRow], verdicts: Iterable[VerdictRow]
 ) -> CaseFile:
     """The whole case file from its rows; raises pydantic's ValidationError where they do not fit together."""
-    body = CaseFile.model_validate_json(row.document)
+    body = body_of(row)
     return CaseFile(
         incident=body.incident,
         evidence=body.evidence,

@@ -64,6 +64,7 @@ class CaseRow(Base):
     __table_args__ = (
         UniqueConstraint("year", "number", name="cases_year_number"),
         Index("cases_opened_at", "opened_at"),
+        Index("cases_updated_at", "updated_at"),
     )
 
     incident_id: Mapped[str] = mapped_column(String(INCIDENT_ID), primary_key=True)

@@ -2,20 +2,12 @@
 
 from typing import Protocol
 
+from watchkeeper.assembly.parts import Part
 from watchkeeper.casebook.accuracy import Accuracy
-from watchkeeper.domain import CaseFile, IncidentId, IncidentState, KeptAlert, KeptParcel, Noun, Verdict
+from watchkeeper.domain import CaseFile, IncidentId, IncidentState, KeptAlert, KeptParcel, Verdict
 from watchkeeper.records.summaries import CaseSummary, Deed, NumberedDraft
 
-
-class Part(Noun):
-    """One part that watchkeeper needs or would like to have, and whether it works."""
-
-    name: str
-    """`records`, `telemetry`, `workflows`, `watch`, `prometheus`, `model`, `jira`, `slack`."""
-    is_well: bool
-    is_needed: bool
-    says: str
-    """One sentence."""
+__all__ = ["Duty", "Part"]
 
 
 class Duty(Protocol):

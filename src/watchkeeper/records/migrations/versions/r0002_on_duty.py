@@ -14,6 +14,7 @@ def upgrade() -> None:
     time = sa.DateTime(timezone=True)
     op.add_column("drafts", sa.Column("edited_by", sa.Text(), nullable=True))
     op.add_column("drafts", sa.Column("rejected_because", sa.Text(), nullable=True))
+    op.create_index("cases_updated_at", "cases", ["updated_at"])
     op.execute("UPDATE drafts SET rejected_because = 'no reason was given' WHERE state = 'rejected'")
     _make_alerts(time)
     _make_outbox(time)
@@ -110,6 +111,7 @@ def downgrade() -> None:
     """Drop the tables, and with them what came in and what was to be delivered."""
     for table in ("workers", "audit", "tokens", "outbox", "alerts", "alert_posts"):
         op.drop_table(table)
+    op.drop_index("cases_updated_at", "cases")
     with op.batch_alter_table("drafts") as drafts:
         drafts.drop_column("rejected_because")
         drafts.drop_column("edited_by")
