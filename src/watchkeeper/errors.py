@@ -15,7 +15,8 @@
     ├── KnowledgeUnavailable  runbooks cannot be read or searched: the answer does without, and says so
     ├── RecordsUnavailable  case records cannot be read or written: said, and the diagnosis is still given
     ├── DeliveryFailed      a target did not take what was to be delivered: tried again later
-    │   └── DeliveryRefused  it never will: a person must look
+    │   ├── DeliveryRefused  it never will: a person must look
+    │   └── DeliveryUncertain  it may have taken it, and cannot be asked: a person must look
     ├── AccessDenied        no token, a wrong one, or one without the scope: 401 or 403
     ├── DatasetRejected     a data set is not in the layout in which it was published, or a file of it is broken
     └── ConfigError         a setting is wrong: stops, and names file and key
@@ -81,11 +82,22 @@ class RecordsUnavailable(WatchkeeperError):
 
 
 class DeliveryFailed(WatchkeeperError):
-    """A target could not be reached, or said that it cannot now; trying again later may work."""
+    """A target could not be reached, or said that it cannot now; trying again later may work.
+
+    `after_seconds` is how long it asked to be left alone.
+    """
+
+    def __init__(self, message: str, after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
 
 
 class DeliveryRefused(DeliveryFailed):
     """A target understood and said no: a wrong key, no permission, a field that it does not know."""
+
+
+class DeliveryUncertain(DeliveryFailed):
+    """It was sent and no answer came; the target cannot be asked whether it arrived, so nobody sends it again alone."""
 
 
 class AccessDenied(WatchkeeperError):

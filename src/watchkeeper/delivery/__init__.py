@@ -1,1 +1,1 @@
-"""Approved texts to where people are: tickets, channels, files; each once."""
+"""Approved drafts to files, Jira, Slack and mail: found before they are made, each once."""

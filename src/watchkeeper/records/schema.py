@@ -191,6 +191,8 @@ class ParcelRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)
     not_before: Mapped[datetime] = mapped_column(UtcTime)
+    claimed_by: Mapped[str | None] = mapped_column(String(128))
+    """The worker that is sending it, or was the last to."""
     error: Mapped[str | None] = mapped_column(Text)
     receipt: Mapped[str | None] = mapped_column(Text)
     """As JSON."""

@@ -66,6 +66,7 @@ def _make_outbox(time: sa.DateTime) -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("not_before", time, nullable=False),
+        sa.Column("claimed_by", sa.String(128), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("receipt", sa.Text(), nullable=True),
         sa.Column("created_at", time, nullable=False),
