@@ -1,0 +1,1 @@
+"""The pages: what is wrong now, one incident, how often we were right."""

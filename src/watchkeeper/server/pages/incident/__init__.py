@@ -1,0 +1,5 @@
+"""The page of one incident: what is wrong and why, what it rests on, what to do, and what was done."""
+
+from watchkeeper.server.pages.incident.whole import show
+
+__all__ = ["show"]
