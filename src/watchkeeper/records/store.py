@@ -88,8 +88,7 @@ class Records:
     def next_incident_id(self, year: int, after: int = 0) -> IncidentId:
         """An id that no other process gets; its number is above `after` and above every number of that year."""
         with self.writing() as session:
-            number = session.execute(_TAKE_A_NUMBER, {"year": year, "after": after}).scalar_one()
-        return f"INC-{year}-{number:04d}"
+            return take_number(session, year, after)
 
     def save(self, case: CaseFile) -> CaseFile:
         """Keep a case, and answer it as it is kept: with what other processes added to it meanwhile.
@@ -143,23 +142,8 @@ class Records:
             return listing.judgements(session, incident_id)
 
     def _save(self, case: CaseFile) -> CaseFile:
-        incident_id = case.incident.id
         with Session(self._writing) as session, session.begin():
-            row = session.get(CaseRow, incident_id, with_for_update=True)
-            before = None if row is None else _stored(session, row)
-            kept = case if before is None else merged(before, case)
-            if row is None:
-                row = rows.case_row(case)
-                session.add(row)
-            rows.fill(row, kept, self._clock())
-            session.flush()
-            for number in range(len(before.diagnoses) if before else 0, len(kept.diagnoses)):
-                session.add(rows.diagnosis_row(incident_id, number, kept.diagnoses[number]))
-            for verdict in kept.verdicts[len(before.verdicts) if before else 0 :]:
-                session.add(rows.verdict_row(incident_id, verdict))
-            _keep_drafts(session, kept)
-            session.execute(_NOTE_A_NUMBER, {"year": row.year, "number": row.number})
-        return kept
+            return save_in(session, case, self._clock())
 
     def _found(self, session: Session, incident_id: str, lock: bool = False) -> CaseRow:
         row = session.get(CaseRow, incident_id, with_for_update=lock)
@@ -181,6 +165,32 @@ class Records:
         """One transaction that may write, or nothing of it; raises RecordsUnavailable. For this room's modules."""
         with told_in_a_sentence(self._place), Session(self._writing) as session, session.begin():
             yield session
+
+
+def save_in(session: Session, case: CaseFile, now: datetime) -> CaseFile:
+    """`Records.save` as one step of a transaction that does more. For this room's modules."""
+    incident_id = case.incident.id
+    row = session.get(CaseRow, incident_id, with_for_update=True)
+    before = None if row is None else _stored(session, row)
+    kept = case if before is None else merged(before, case)
+    if row is None:
+        row = rows.case_row(case)
+        session.add(row)
+    rows.fill(row, kept, now)
+    session.flush()
+    for number in range(len(before.diagnoses) if before else 0, len(kept.diagnoses)):
+        session.add(rows.diagnosis_row(incident_id, number, kept.diagnoses[number]))
+    for verdict in kept.verdicts[len(before.verdicts) if before else 0 :]:
+        session.add(rows.verdict_row(incident_id, verdict))
+    _keep_drafts(session, kept)
+    session.execute(_NOTE_A_NUMBER, {"year": row.year, "number": row.number})
+    return kept
+
+
+def take_number(session: Session, year: int, after: int = 0) -> IncidentId:
+    """`Records.next_incident_id` as one step of a transaction that does more. For this room's modules."""
+    number = session.execute(_TAKE_A_NUMBER, {"year": year, "after": after}).scalar_one()
+    return f"INC-{year}-{number:04d}"
 
 
 def _stored(session: Session, row: CaseRow) -> CaseFile:

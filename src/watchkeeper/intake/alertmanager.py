@@ -1,0 +1,44 @@
+"""What Alertmanager posts: its webhook, version 4."""
+
+from watchkeeper.domain import Alert, AlertStatus
+from watchkeeper.errors import PayloadRejected
+from watchkeeper.intake import bodies
+from watchkeeper.intake.bodies import Reading, ReadPost, Told
+
+SOURCE = "alertmanager"
+VERSION = "4"
+_STATUS: dict[object, AlertStatus] = {"firing": "firing", "resolved": "resolved"}
+
+
+def read(body: bytes, reading: Reading) -> ReadPost:
+    """The alerts of one body; raises PayloadRejected with what, where, and what was expected."""
+    post = bodies.section(bodies.parsed(body), "the body")
+    if post.get("version", VERSION) != VERSION:
+        raise PayloadRejected(f"version: expected {VERSION!r}, not {bodies.shown(post['version'])}")
+    told = bodies.entries(post.get("alerts"), "alerts")
+    return ReadPost(
+        tuple(_alert(entry, f"alerts[{at}]", post, reading) for at, entry in enumerate(told)),
+        bodies.count(post.get("truncatedAlerts")),
+    )
+
+
+def _alert(value: object, where: str, post: dict[str, object], reading: Reading) -> Alert:
+    entry = bodies.section(value, where)
+    status = entry.get("status")
+    if not isinstance(status, str) or status not in _STATUS:
+        raise PayloadRejected(f"{where}.status: expected firing or resolved, not {bodies.shown(status)}")
+    labels = bodies.section(entry.get("labels") or {}, f"{where}.labels")
+    annotations = bodies.section(entry.get("annotations") or {}, f"{where}.annotations")
+    fingerprint = entry.get("fingerprint")
+    told = Told(
+        status=_STATUS[status],
+        name=labels.get("alertname"),
+        labels=labels,
+        starts_at=bodies.time(entry.get("startsAt"), f"{where}.startsAt"),
+        ends_at=bodies.time(entry.get("endsAt"), f"{where}.endsAt"),
+        texts=[annotations.get(key) for key in ("summary", "message", "description")],
+        link=entry.get("generatorURL"),
+        fingerprint=fingerprint if isinstance(fingerprint, str) else None,
+        group_key=post.get("groupKey"),
+    )
+    return bodies.alert(told, reading)
