@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ ROWS_A_BODY = 8_160
 """About what a Collector sends at once."""
 BODIES = 16
 SENDERS = 2
+TOKEN = f"wk_{secrets.token_urlsafe(32)}"
 BEGIN_NS = 1_780_000_000_000_000_000
 
 
@@ -50,7 +52,7 @@ def measured(signal: str, make: Callable[[int], Message], encoding: str) -> tupl
     pack = as_json if encoding == "json" else as_protobuf
     first, *bodies = [gzip.compress(pack(make(number)), 1) for number in range(BODIES + 1)]
     kind = "application/json" if encoding == "json" else "application/x-protobuf"
-    headers = {"content-type": kind, "content-encoding": "gzip"}
+    headers = {"content-type": kind, "content-encoding": "gzip", "authorization": f"Bearer {TOKEN}"}
     with server() as (url, used_seconds), httpx.Client(timeout=120) as client, ThreadPoolExecutor(SENDERS) as senders:
 
         def send(body: bytes) -> None:
@@ -70,7 +72,8 @@ def server() -> Iterator[tuple[str, Callable[[], float]]]:
     """A server of its own over an empty store: its address, and the processor seconds that it has used so far."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "watchkeeper.server", str(Path(folder) / "store.duckdb"), "0"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        environment = {**os.environ, "WATCHKEEPER_TOKEN": TOKEN}
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
             assert process.stderr is not None
             address = process.stderr.readline().split(" listens on ")[1].split()[0]
             stat = Path(f"/proc/{process.pid}/stat")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import diagnosis, ingest, queries
+from benchmarks import diagnosis, duty, ingest, queries
 
 Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[], list[Section]]] = {
     "ingest": lambda: [ingest.section()],
     "queries": queries.sections,
     "diagnosis": lambda: [diagnosis.section()],
+    "duty": duty.sections,
 }
 """Parts by name. Each is kept between its markers, so that a part measured again leaves the others as they are."""
 

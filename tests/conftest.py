@@ -21,5 +21,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """A $WATCHKEEPER_HOME of the test's own, so that no test reads or writes the person's."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("WATCHKEEPER_HOME", str(folder))
-    monkeypatch.delenv("WATCHKEEPER_CONFIG", raising=False)
+    for name in ("WATCHKEEPER_CONFIG", "WATCHKEEPER_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     return folder

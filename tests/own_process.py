@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-SLOW = ["watchkeeper.assembly", "watchkeeper.agents.endpoint", "watchkeeper.agents.investigator", "watchkeeper.cli.app"]
+SLOW = [
+    *("watchkeeper.assembly", "watchkeeper.agents.endpoint", "watchkeeper.agents.investigator", "watchkeeper.cli.app"),
+    *("watchkeeper.workflows.conductor", "watchkeeper.assembly.steps", "alembic.command", "psycopg"),
+    *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg"),
+]
+"""What is of an installed package: tests' own modules cannot be imported beforehand."""
 
 
 def started(words: tuple[str, ...], environment: Mapping[str, str], output: Path) -> BaseProcess:

@@ -20,6 +20,7 @@ from watchkeeper.domain import (
     Window,
 )
 from watchkeeper.errors import ConfigError, SourceUnavailable, StoreIncompatible, StoreUnavailable
+from watchkeeper.server.access_gates import gate_for, new_token
 from watchkeeper.server.running import running_server
 from watchkeeper.tables import table_of
 from watchkeeper.telemetry.sources import ChangeQuery, ExtentQuery, Sources
@@ -52,9 +53,11 @@ def test_with_nothing_named_the_stores_file_is_asked(chosen: settings.Settings) 
 
 
 def test_with_nothing_named_a_running_server_goes_before_the_file(chosen: settings.Settings) -> None:
+    token = new_token()
+    chosen.token_path.write_text(token)
     with assembly.live_store(chosen) as store:
         store.submit(Batch({"changes": DEPLOY}, None)).result(10)
-        with running_server(store) as url:
+        with running_server(store, gate=gate_for(token)) as url:
             port = int(url.rpartition(":")[2])
             running = settings.load(flags={"server.port": port})
             with assembly.open_sources(running) as sources:

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "diagnosis": GATHERING,
     "agents": GATHERING | {"diagnosis", "library", "settings"},
     "chat": GATHERING | {"agents", "catalogue", "diagnosis", "drafts", "knowledge", "library"},
-    "intake": GATHERING,
+    "intake": GATHERING | {"library", "settings"},
     "watch": GATHERING,
     "routing": GROUND | {"catalogue", "library", "settings"},
     "drafts": GROUND | {"catalogue", "library"},

@@ -97,9 +97,8 @@ def test_the_key_of_sessions_stays_and_is_its_owners_alone(chosen: Settings) -> 
     assert mode(chosen.home / access.SESSION_KEY) == 0o600
 
 
-def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    chosen = settings.load(environment={"WATCHKEEPER_HOME": str(tmp_path / "file" / "home")})
+def test_a_home_that_cannot_be_written_is_said(chosen: Settings) -> None:
+    (chosen.home / f"{access.SESSION_KEY}.lock").mkdir()
     with pytest.raises(ConfigError, match="cannot be written"):
         access.session_key(chosen)
 

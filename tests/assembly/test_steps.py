@@ -24,7 +24,7 @@ TURNS = ["Nothing more is to be seen.", CANNOT_SAY]
 
 @pytest.fixture(scope="module")
 def store() -> Store:
-    return Shop(seconds=420, slow={"checkout": 150}).store()
+    return Shop(slow={"checkout": 150}).store()
 
 
 @pytest.fixture

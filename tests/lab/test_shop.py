@@ -24,15 +24,17 @@ SERVER = 2
 
 
 class Sink:
-    """Keeps the bodies that it is sent, by path."""
+    """Keeps the bodies that it is sent, by path, and who was said to send them."""
 
     def __init__(self) -> None:
         self.bodies: dict[str, list[bytes]] = defaultdict(list)
-        bodies = self.bodies
+        self.senders: dict[str, set[str | None]] = defaultdict(set)
+        bodies, senders = self.bodies, self.senders
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                senders[self.path].add(self.headers.get("authorization"))
                 is_packed = self.headers.get("content-encoding") == "gzip"
                 bodies[self.path].append(gzip.decompress(body) if is_packed else body)
                 self.send_response(200)
@@ -113,6 +115,11 @@ def test_a_deploy_changes_the_version_and_is_posted(played: tuple[Sink, Truth]) 
     assert ("catalog", posted[truth.change_id]["version"]) in versions
     assert len([version for service, version in versions if service == "catalog"]) == 2
     assert set(posted) == {truth.change_id, *truth.innocent_changes}
+
+
+def test_everything_that_is_sent_shows_the_token(played: tuple[Sink, Truth]) -> None:
+    paths = ("/v1/traces", "/v1/metrics", "/v1/logs", "/v1/changes")
+    assert dict(played[0].senders) == {path: {"Bearer x"} for path in paths}
 
 
 def test_nothing_sent_tells_that_it_was_done_on_purpose(played: tuple[Sink, Truth]) -> None:

@@ -8,7 +8,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from watchkeeper.errors import RecordsUnavailable, StoreUnavailable
-from watchkeeper.server.app import create_app
+from watchkeeper.server.access import OpenToAll
+from watchkeeper.server.app import Chore, Wiring, create_app
 from watchkeeper.telemetry.live import Batch
 from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import Sources
@@ -32,7 +33,7 @@ class Tidied:
 
 
 async def run_until_tidied(store: Tidied, times: int) -> None:
-    app = create_app(store, retention_seconds=0.001)
+    app = create_app(Wiring(store=store, gate=OpenToAll(), retention_seconds=0.001))
     async with asyncio.timeout(30), app.router.lifespan_context(app):
         while len(store.times) < times:
             await asyncio.sleep(0)
@@ -60,7 +61,7 @@ def test_cases_are_looked_at_again_though_it_failed_before(said: list[structlog.
             raise RecordsUnavailable("the records are locked")
 
     async def run() -> None:
-        app = create_app(Tidied([]), diagnose_due=diagnose_due, again_seconds=0.001)
+        app = create_app(Wiring(store=Tidied([]), gate=OpenToAll(), chores=[Chore("diagnosis", diagnose_due, 0.001)]))
         async with asyncio.timeout(30), app.router.lifespan_context(app):
             while len(looked) < 3:
                 await asyncio.sleep(0)

@@ -17,6 +17,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as m
 from otlp_messages import JSON, NOON, NOON_NS, PROTOBUF, as_json, log_request, metric_request, span_request, value
 from watchkeeper.domain import Window
 from watchkeeper.errors import DiskFull, QueueFull, StoreUnavailable
+from watchkeeper.server.access import OpenToAll
 from watchkeeper.server.ingest import MAXIMUM_REQUESTS
 from watchkeeper.server.running import running_server
 from watchkeeper.tables import TableName
@@ -46,7 +47,11 @@ class Server:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     path = tmp_path_factory.mktemp("store") / "store.duckdb"
-    with LiveStore(path) as store, running_server(store) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        LiveStore(path) as store,
+        running_server(store, gate=OpenToAll()) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
         yield Server(store, client)
 
 
@@ -54,7 +59,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def server(tmp_path: Path) -> Iterator[Server]:
     with (
         LiveStore(tmp_path / "store.duckdb") as store,
-        running_server(store) as url,
+        running_server(store, gate=OpenToAll()) as url,
         httpx.Client(base_url=url, timeout=30) as client,
     ):
         yield Server(store, client)
@@ -248,7 +253,7 @@ class Refusing:
 
 @contextmanager
 def refusing(error: Exception, *, later: bool) -> Iterator[httpx.Client]:
-    with running_server(Refusing(error, later=later)) as url, httpx.Client(base_url=url) as client:
+    with running_server(Refusing(error, later=later), gate=OpenToAll()) as url, httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -287,7 +292,7 @@ class Stuck(Refusing):
 
 def test_more_requests_than_can_wait_are_told_to_come_again() -> None:
     stuck = Stuck()
-    with running_server(stuck) as url, ThreadPoolExecutor(MAXIMUM_REQUESTS) as senders:
+    with running_server(stuck, gate=OpenToAll()) as url, ThreadPoolExecutor(MAXIMUM_REQUESTS) as senders:
         waiting = [
             senders.submit(httpx.post, f"{url}/v1/changes", json=CHANGE, timeout=60) for _ in range(MAXIMUM_REQUESTS)
         ]

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from otlp_messages import ARRIVAL, NOON, NOON_NS, log_request, metric_request, span_request
 from watchkeeper.domain import Window
 from watchkeeper.errors import QueryRejected, SourceUnavailable
+from watchkeeper.server.access import OpenToAll
 from watchkeeper.server.running import running_server
 from watchkeeper.tables import table_of
 from watchkeeper.telemetry.live import Batch
@@ -59,7 +60,7 @@ def local() -> Store:
 
 @pytest.fixture(scope="module")
 def url(local: Store) -> Iterator[str]:
-    with running_server(Reading(local)) as url:
+    with running_server(Reading(local), gate=OpenToAll()) as url:
         yield url
 
 
@@ -127,7 +128,7 @@ class Failing(Reading):
     ],
 )
 def test_errors_keep_their_kind_from_afar(error: Exception, expected: type[Exception], reason: str) -> None:
-    with running_server(Failing(error)) as url, pytest.raises(expected, match=reason):
+    with running_server(Failing(error), gate=OpenToAll()) as url, pytest.raises(expected, match=reason):
         Remote(url).red(RedQuery(window=WINDOW))
 
 
@@ -149,7 +150,7 @@ class Endless(Reading):
 
 def test_a_cancelled_question_ends_here_and_there() -> None:
     store, cancel = Endless(), Cancel()
-    with running_server(store) as url, ThreadPoolExecutor(1) as asking:
+    with running_server(store, gate=OpenToAll()) as url, ThreadPoolExecutor(1) as asking:
         answer = asking.submit(Remote(url).red, RedQuery(window=WINDOW), cancel)
         assert store.was_asked.wait(30)
         cancel.cancel()

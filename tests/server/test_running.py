@@ -15,10 +15,15 @@ import pytest
 from otlp_messages import NOON, PROTOBUF, span_request
 from watchkeeper.domain import Window
 from watchkeeper.errors import ConfigError
-from watchkeeper.server.running import require_loopback, running_server, serve
+from watchkeeper.server.access import OpenToAll
+from watchkeeper.server.access_gates import new_token
+from watchkeeper.server.app import Wiring
+from watchkeeper.server.running import require_address, running_server, serve
 from watchkeeper.telemetry.live import LiveStore
 from watchkeeper.telemetry.sources import SpanQuery
 
+TOKEN = new_token()
+HEADERS = {**PROTOBUF, "authorization": f"Bearer {TOKEN}"}
 WINDOW = Window(start=NOON - timedelta(hours=1), end=NOON + timedelta(hours=1))
 
 
@@ -26,7 +31,8 @@ WINDOW = Window(start=NOON - timedelta(hours=1), end=NOON + timedelta(hours=1))
 def own_process(store: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A server as a process of its own, and its address."""
     command = [sys.executable, "-m", "watchkeeper.server", str(store), "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "WATCHKEEPER_TOKEN": TOKEN}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         try:
             line = process.stderr.readline()
@@ -39,11 +45,11 @@ def own_process(store: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 def acknowledged_until_killed(url: str, process: "subprocess.Popen[str]", sender: int) -> set[str]:
     """Send numbered spans until the server is gone; the trace ids of those that were answered 200."""
     acknowledged: set[str] = set()
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=30, headers=HEADERS) as client:
         for number in range(sender * 100_000, sender * 100_000 + 100_000):
             request = span_request(number)
             try:
-                response = client.post(f"{url}/v1/traces", content=request.SerializeToString(), headers=PROTOBUF)
+                response = client.post(f"{url}/v1/traces", content=request.SerializeToString())
             except httpx.TransportError:
                 return acknowledged
             if response.status_code == 200:
@@ -69,21 +75,22 @@ def test_a_server_that_is_asked_to_end_closes_its_store(tmp_path: Path, number: 
     path = tmp_path / "store.duckdb"
     with own_process(path) as (process, url):
         body = span_request(1).SerializeToString()
-        assert httpx.post(f"{url}/v1/traces", content=body, headers=PROTOBUF).status_code == 200
+        assert httpx.post(f"{url}/v1/traces", content=body, headers=HEADERS).status_code == 200
         process.send_signal(number)
         assert process.wait(30) == 0
     assert not path.with_suffix(".duckdb.wal").exists()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
-def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
-    with pytest.raises(ConfigError, match=r"server\.host.*no access control yet; expected 127\.0\.0\.1"):
-        require_loopback(host)
+def test_an_address_that_others_can_reach_is_refused_until_somebody_made_a_token(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"server\.host.*`watchkeeper token create NAME --scope read`"):
+        require_address(host, is_guarded=False)
+    require_address(host, is_guarded=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_addresses_of_the_loopback_are_fine(host: str) -> None:
-    require_loopback(host)
+    require_address(host, is_guarded=False)
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
@@ -92,15 +99,15 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         LiveStore(tmp_path / "store.duckdb") as store,
         pytest.raises(ConfigError, match=r"server\.port: 127\.0\.0\.1:\d+ cannot be listened on"),
     ):
-        serve(store, port=taken.getsockname()[1])
+        serve(Wiring(store=store, gate=OpenToAll()), port=taken.getsockname()[1])
 
 
 def test_servers_can_run_side_by_side(tmp_path: Path) -> None:
     with (
         LiveStore(tmp_path / "a.duckdb") as one,
         LiveStore(tmp_path / "b.duckdb") as other,
-        running_server(one) as first,
-        running_server(other) as second,
+        running_server(one, gate=OpenToAll()) as first,
+        running_server(other, gate=OpenToAll()) as second,
     ):
         assert first != second
         assert httpx.get(f"{first}/healthz").json() == httpx.get(f"{second}/healthz").json()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from watchkeeper.domain import Window
+from watchkeeper.server.access import OpenToAll
 from watchkeeper.server.running import running_server
 from watchkeeper.telemetry.live import LiveStore
 from watchkeeper.telemetry.sources import LogQuery, MetricQuery, RedQuery, SpanQuery
@@ -44,7 +45,7 @@ def store(tmp_path: Path) -> Iterator[LiveStore]:
 
 @pytest.fixture
 def url(store: LiveStore) -> Iterator[str]:
-    with running_server(store) as url:
+    with running_server(store, gate=OpenToAll()) as url:
         yield url
 
 

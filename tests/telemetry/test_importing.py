@@ -79,7 +79,7 @@ def test_importing_twice_adds_nothing(tmp_path: Path, store: LiveStore) -> None:
         ("a.json", b"{\n", "is no JSON"),
         ("a.jsonl", b'{"resourceSpans": []}\n{', "line 2: is no JSON"),
         ("a.jsonl", b'{"resourceSpans": 3}', "line 1: resourceSpans: expected a list"),
-        ("a.json", gzip.compress(b"{}"), "is no JSON"),
+        ("a.json", gzip.compress(b"{}", mtime=0), "is no JSON"),
         ("spans.parquet", b"nothing", "is no Parquet file of spans"),
         ("other.parquet", b"nothing", "named after a table"),
     ],

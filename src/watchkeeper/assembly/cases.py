@@ -156,14 +156,14 @@ def diagnose_due(settings: Settings, sources: Sources, say: Say, now: datetime) 
 
 
 def _again_if_due(settings: Settings, case: CaseFile, sources: Sources, say: Say, now: datetime) -> bool:
-    why = None if case.incident.is_recorded else occasion(case, now, _changes_known(sources, case, now))
+    why = None if case.incident.is_recorded else occasion(case, now, changes_known(sources, case, now))
     if why is None:
         return False
     save_case(settings, diagnose_again(settings, case, sources, say, why=why, now=now), say)
     return True
 
 
-def _changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Change]:
+def changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Change]:
     """What was changed around the incident, as it is known now; nothing where that cannot be asked."""
     window = Window(start=case.incident.signals[0].at - timedelta(seconds=CHANGES_SECONDS), end=now)
     try:
@@ -174,10 +174,14 @@ def _changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Chan
 
 def finished(settings: Settings, case: CaseFile, now: datetime) -> CaseFile:
     """The case routed, without what must not leave, and with its drafts; what a person approved or rejected stays."""
+    return drafted(settings, redacted(settings, routed(settings, case, catalogue.load(settings.home))), now)
+
+
+def drafted(settings: Settings, case: CaseFile, now: datetime) -> CaseFile:
+    """The case with drafts of what it says now, beside those that a person approved, rejected or edited."""
+    decided = tuple(draft for draft in case.drafts if draft.state != "proposed" or draft.edited_by is not None)
     known = catalogue.load(settings.home)
-    clean = redacted(settings, routed(settings, case, known))
-    decided = tuple(draft for draft in clean.drafts if draft.state != "proposed" or draft.edited_by is not None)
-    return clean.model_copy(update={"drafts": (*decided, *write_drafts(clean, known, now))})
+    return case.model_copy(update={"drafts": (*decided, *write_drafts(case, known, now))})
 
 
 def routed(settings: Settings, case: CaseFile, known: catalogue.Catalogue) -> CaseFile:
@@ -261,10 +265,14 @@ def save_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> 
 
     Where the records or the folder cannot be written, that is said, and the other one is; None without a folder.
     """
-    kept = _kept(settings, case, say)
-    folder = settings.home / "cases" / kept.incident.id
+    return write_case(settings, _kept(settings, case, say), say)
+
+
+def write_case(settings: Settings, case: CaseFile, say: Say = lambda _: None) -> Path | None:
+    """Write the case's folder only; where that cannot be done, it is said, and the answer is None."""
+    folder = settings.home / "cases" / case.incident.id
     try:
-        return _write_folder(folder, kept)
+        return _write_folder(folder, case)
     except OSError as error:
         say(f"{folder} cannot be written ({error.strerror}); the case is not kept there")
         return None

@@ -1,14 +1,18 @@
 """Telemetry as the settings want it: the live store, a server, a recording."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from watchkeeper.assembly.access import token_for
 from watchkeeper.errors import ConfigError, SourceUnavailable
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.importing import import_into
+from watchkeeper.telemetry.joined import Joined
 from watchkeeper.telemetry.live import LiveLimits, LiveStore
+from watchkeeper.telemetry.prometheus import Prometheus
 from watchkeeper.telemetry.recording import open_recording
 from watchkeeper.telemetry.remote import Remote
 from watchkeeper.telemetry.sources import ExtentQuery, Sources
@@ -39,23 +43,40 @@ def live_store(settings: Settings, path: Path | None = None) -> LiveStore:
 def open_sources(settings: Settings, recording: Path | None = None, url: str | None = None) -> Iterator[Sources]:
     """What can be asked: a folder of Parquet or a .duckdb file, else the server at the URL, else one's own.
 
-    One's own is the running server if it answers, else the store's file. Raises ConfigError, SourceUnavailable,
-    StoreUnavailable or StoreIncompatible where that is not there or cannot be read.
+    One's own is the running server if it answers, else the store's file with the Prometheus of the settings, else that
+    alone. Raises ConfigError, SourceUnavailable, StoreUnavailable or StoreIncompatible where that is not there or
+    cannot be read.
     """
-    opened: Remote | LiveStore | Store
+    opened: Remote | LiveStore | Store | Prometheus
     if recording is not None:
         opened = _opened_recording(settings, recording)
     elif url is not None:
-        opened = _answering(url)
+        opened = _answering(settings, url)
     else:
         opened = _own(settings)
-    if isinstance(opened, Remote):
+    if isinstance(opened, Remote | Prometheus):
         yield opened
         return
     try:
-        yield opened.reader if isinstance(opened, LiveStore) else opened
+        reader = opened.reader if isinstance(opened, LiveStore) else opened
+        yield reader if recording is not None else with_prometheus(settings, reader)
     finally:
         opened.close()
+
+
+def prometheus_of(settings: Settings, environment: Mapping[str, str] | None = None) -> Prometheus | None:
+    """The Prometheus that is to be asked, None where none is configured; raises ConfigError where that is wrong."""
+    chosen = settings.prometheus
+    if not chosen.url:
+        return None
+    token = (os.environ if environment is None else environment).get(chosen.token_variable, "").strip()
+    return Prometheus(chosen.url, token, chosen.timeout_seconds, chosen.service_labels)
+
+
+def with_prometheus(settings: Settings, sources: Sources) -> Sources:
+    """The sources with the Prometheus of the settings beside them; as they are where none is configured."""
+    prometheus = prometheus_of(settings)
+    return sources if prometheus is None else Joined(sources, prometheus)
 
 
 def import_telemetry(settings: Settings, path: Path, say: Say) -> None:
@@ -87,19 +108,21 @@ def _opened_recording(settings: Settings, path: Path) -> LiveStore | Store:
     raise ConfigError(f"--from: {path} is {'neither' if path.exists() else 'not there'}, expected {expected}")
 
 
-def _answering(url: str) -> Remote:
-    remote = Remote(url)
+def _answering(settings: Settings, url: str) -> Remote:
+    remote = Remote(url, token_for(settings, url))
     if not remote.is_there():
         raise SourceUnavailable(f"no watchkeeper answers at {url}; start one with `watchkeeper serve`")
     return remote
 
 
-def _own(settings: Settings) -> Remote | LiveStore:
-    remote = Remote(settings.server_url)
+def _own(settings: Settings) -> Remote | LiveStore | Prometheus:
+    remote = Remote(settings.server_url, token_for(settings, settings.server_url))
     if remote.is_there():
         return remote
     if settings.store_path.exists():
         return live_store(settings)
+    if (prometheus := prometheus_of(settings)) is not None:
+        return prometheus
     raise ConfigError(
         f"there is no telemetry: nothing answers at {settings.server_url} and {settings.store_path} is not there; "
         "start `watchkeeper serve` and send some, or name a recording with --from"

@@ -20,6 +20,7 @@ from watchkeeper.cli import (
     routes,
     runbooks,
     serve,
+    token,
 )
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ app.add_typer(routes.app, name="routes")
 app.add_typer(runbooks.app, name="runbook")
 app.add_typer(evals.app, name="eval")
 app.command("serve")(serve.serve)
+app.add_typer(token.app, name="token")
 app.command("import")(importing.import_telemetry)
 app.command("doctor")(doctor.doctor)
 app.add_typer(drill.app, name="drill")

@@ -33,7 +33,7 @@ def doctor(context: typer.Context) -> None:
     from watchkeeper import settings
 
     chosen = settings.load(context.obj)
-    needed = [*_configured(chosen, context.obj), *_telemetry(chosen), *_disk(chosen)]
+    needed = [*_configured(chosen, context.obj), *_telemetry(chosen), *_prometheus(chosen), *_disk(chosen)]
     for finding in (*needed, *_model(chosen), _runbooks(chosen), _demo(), *_lab()):
         typer.echo(f"{finding.mark:<9}{finding.what}")
         if finding.todo:
@@ -80,6 +80,21 @@ def _telemetry(chosen: "Settings") -> Iterator[Finding]:
         yield Finding("ok", f"{where}: {total:,} rows of {len(services)} services, up to {last:%Y-%m-%d %H:%M:%S %Z}")
     else:
         yield Finding("missing", f"{where}: empty", "send OTLP/HTTP to it, see docs/opentelemetry.md")
+
+
+def _prometheus(chosen: "Settings") -> Iterator[Finding]:
+    """Whether the configured Prometheus answers; nothing where none is configured."""
+    from watchkeeper.assembly.sources import prometheus_of
+    from watchkeeper.cli.screen import one_line
+    from watchkeeper.errors import WatchkeeperError
+
+    try:
+        prometheus = prometheus_of(chosen)
+        if prometheus is not None:
+            version = one_line(prometheus.version())
+            yield Finding("ok", f"Prometheus at {one_line(prometheus.url)} answers: version {version}")
+    except WatchkeeperError as error:
+        yield Finding("missing", one_line(str(error)), "see docs/prometheus.md; a diagnosis does without")
 
 
 def _disk(chosen: "Settings") -> Iterator[Finding]:

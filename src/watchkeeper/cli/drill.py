@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchkeeper.cli import series
+from watchkeeper.cli import live_drill, series
 
 if TYPE_CHECKING:
     from watchkeeper.lab.truth import Truth
@@ -47,15 +47,23 @@ def run_drill(
     minutes: Annotated[float, typer.Option(metavar="M", help="How long it runs.")] = 6.0,
     record: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep telemetry and truth there.")] = None,
 ) -> None:
-    """Break a shop of real processes, then diagnose it."""
+    """Break a shop of real processes, then diagnose it.
+
+    While `watchkeeper serve` runs, the shop reports to it, and the incident is on its page as it happens. Without a
+    running server, and with --record, the drill has a server of its own.
+    """
     with needs_the_lab():
-        from watchkeeper.evaluation import recording
+        from watchkeeper.evaluation import live_drills, recording
         from watchkeeper.lab import drills
     from watchkeeper import settings
     from watchkeeper.cli.screen import say
 
     chosen = settings.load(context.obj)
     drill = drills.plan(kind, service, size, seed, minutes)
+    url = None if record is not None else live_drills.running_url(chosen)
+    if url is not None:
+        live_drill.run_before_server(chosen, url, drill, drills.run)
+        return
     with folder_for(record) as folder:
         truth = recording.record(drill, folder, say)
         _diagnose(chosen, folder, truth)

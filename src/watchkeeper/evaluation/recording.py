@@ -12,6 +12,7 @@ from watchkeeper.evaluation.problems import TELEMETRY as TELEMETRY
 from watchkeeper.evaluation.problems import TRUTH as TRUTH
 from watchkeeper.lab import drills
 from watchkeeper.lab.truth import KINDS, DrillKind, Truth
+from watchkeeper.server.access_gates import gate_for, new_token
 from watchkeeper.server.running import running_server
 from watchkeeper.telemetry.live import LiveStore
 from watchkeeper.telemetry.recording import write_recording
@@ -23,8 +24,9 @@ def record(drill: drills.Drill, folder: Path, say: Callable[[str], None]) -> Tru
     Takes as many minutes as the drill has, and some seconds. Raises whatever stops the lab.
     """
     with tempfile.TemporaryDirectory(prefix="watchkeeper-drill-") as place, LiveStore(Path(place) / "t.duckdb") as live:
-        with running_server(live) as url:
-            truth = drills.run(drill, url, {}, say)
+        token = new_token()
+        with running_server(live, gate=gate_for(token)) as url:
+            truth = drills.run(drill, url, {"authorization": f"Bearer {token}"}, say)
         kept = write_recording(live.reader, Window(start=truth.begins, end=truth.ends), folder / TELEMETRY)
     truth.to_yaml(folder / TRUTH)
     say(f"Recorded {', '.join(f'{rows} {table}' for table, rows in kept.items())} in {folder}.")

@@ -103,6 +103,8 @@ class Nursery:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=_environment(),
+                # Ctrl-C is for the lab, which then closes the shop in order.
+                process_group=0,
             )
 
     def start(self, name: str, program: Program, settings: str, log: Path) -> Child:

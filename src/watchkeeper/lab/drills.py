@@ -58,4 +58,8 @@ def run(drill: Drill, endpoint: str, headers: dict[str, str], say: Callable[[str
         folder = Path(name)
         folder.chmod(0o755)
         with Shop(layout, folder) as shop:
-            return Performance(drill, shop, layout, say).play()
+            try:
+                return Performance(drill, shop, layout, say).play()
+            except KeyboardInterrupt:
+                say("interrupted: closing the shop")
+                raise

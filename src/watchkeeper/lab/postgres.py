@@ -108,9 +108,9 @@ class Postgres:
             initdb: list[Path | str] = [tools / "initdb", "-D", self._data, "-U", "shop", *INITDB_OPTIONS]
             self._launch(initdb, user, log).wait()
             settings = [part for key, value in OPTIONS.items() for part in ("-c", f"{key}={value}")]
-            self._process = self._launch(
-                [tools / "postgres", "-D", self._data, "-k", self.socket_folder, *settings], user, log
-            )
+            server: list[Path | str] = [tools / "postgres", "-D", self._data, "-k", self.socket_folder, *settings]
+            # Not in the terminal's group: at Ctrl-C the services still need it until they have ended.
+            self._process = self._launch(server, user, log, process_group=0)
         self._fill()
 
     def address(self, database: str, folder: Path | None = None) -> str:
@@ -132,13 +132,16 @@ class Postgres:
     def _has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
-    def _launch(self, command: list[Path | str], user: str, log: BinaryIO) -> subprocess.Popen[bytes]:
+    def _launch(
+        self, command: list[Path | str], user: str, log: BinaryIO, process_group: int | None = None
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "watchkeeper.lab.leash", user, *command],
             cwd=self.socket_folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            process_group=process_group,
         )
 
     def _fill(self) -> None:

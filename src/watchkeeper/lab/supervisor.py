@@ -1,5 +1,6 @@
 """Starts, replaces, restarts and stops the processes of one shop."""
 
+import json
 import random
 import socket
 from contextlib import ExitStack
@@ -46,6 +47,7 @@ class Shop:
         self._nursery = Nursery(folder / "nursery.err")
         self._ports = Ports()
         self._port = {name: self._ports.take() for name in (*SERVICES, BANK)}
+        self._metrics_port: dict[str, int] = {}
         self._children: dict[str, Child] = {}
         self._retired: list[Child] = []
         self._detour: Detour | None = None
@@ -84,6 +86,15 @@ class Shop:
     def records_of(self, name: str) -> Path:
         """The file in which a service, or `load`, notes its requests."""
         return self._folder / f"{name}.csv"
+
+    def targets(self) -> dict[str, str]:
+        """Where each service's metrics are scraped now, as `127.0.0.1:port`; another port with each new process."""
+        return {name: f"127.0.0.1:{self._metrics_port[name]}" for name in SERVICES if name in self._metrics_port}
+
+    @property
+    def targets_file(self) -> Path:
+        """The same as a file that Prometheus can watch (`file_sd_configs`), always up to date."""
+        return self._folder / "targets.json"
 
     def begin_deploy(self, service: str, release: Release) -> None:
         """Start the next version beside the running one; returns when both serve."""
@@ -162,6 +173,7 @@ class Shop:
 
     def _spawn_service(self, service: str) -> None:
         layout = self._layout
+        self._metrics_port[service] = self._ports.take()
         instance = f"{service}-{self._chance.getrandbits(32):08x}"
         settings = ServiceSettings(
             name=service,
@@ -175,8 +187,16 @@ class Shop:
             peers={peer: f"http://127.0.0.1:{self._port_to(service, peer)}" for peer in CALLS[service]},
             database=self._database_of(service),
             pool_size=layout.pool_sizes.get(service, 8),
+            metrics_port=self._metrics_port[service],
         )
         self._spawn(service, "service", settings.to_json())
+        self._write_targets()
+
+    def _write_targets(self) -> None:
+        entries = [{"targets": [place], "labels": {"service": name}} for name, place in self.targets().items()]
+        fresh = self._folder / "targets.new"
+        fresh.write_text(json.dumps(entries))
+        fresh.replace(self.targets_file)
 
     def _port_to(self, service: str, peer: str) -> int:
         edge = self._layout.detour

@@ -1,6 +1,9 @@
 """What of a case is read without reading all of it: its line in a list, its history for the casebook."""
 
-from pydantic import AwareDatetime
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, StringConstraints
 
 from watchkeeper.domain import (
     DiagnosisStatus,
@@ -86,3 +89,21 @@ class Deed(Noun):
     subject: str
     """To what it was done, such as `draft 2 (ticket)`."""
     reason: str = ""
+
+
+class KeptToken(Noun):
+    """What is kept of a token; the token itself is not."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    digest: str
+    """SHA-256 of the token, in hexadecimal digits."""
+    scopes: frozenset[str]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+    used_at: AwareDatetime | None = None
+    """To the minute."""
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it opens anything at that time."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

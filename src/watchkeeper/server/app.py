@@ -1,30 +1,36 @@
-"""The application: every endpoint over one live store."""
+"""The application: every endpoint over one live store, behind one gate."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import watchkeeper
 from watchkeeper.errors import WatchkeeperError
-from watchkeeper.server import chat, ingest, problems, questions
+from watchkeeper.server import api, chat, ingest, problems, questions, readiness
+from watchkeeper.server.access import Access, Gate
+from watchkeeper.server.access_headers import AnswerHeaders
+from watchkeeper.server.duty import Duty, Part
 from watchkeeper.server.ingest import Ingest, Sink
+from watchkeeper.server.measures import Measured, Measures
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 from watchkeeper.telemetry.sources import Sources
 
 RETENTION_SECONDS = 60.0
 AGAIN_SECONDS = 10.0
 """How often it is looked whether a case is due to be diagnosed again."""
-DECODERS = 2
-READERS = 4
-LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]", "::1"]
-"""Names under which the server answers: a page in a browser must not reach it under a name of its own."""
+DECODERS, READERS, CLERKS = 2, 4, 4
+"""Threads that decode what comes in, that ask the telemetry, and that ask the records: none waits for another kind."""
+LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]", "::1")
+"""Names under which the server always answers: a page in a browser must not reach it under a name of its own."""
+OPENAPI = "/v1/openapi.json"
 
 _log = structlog.get_logger()
 
@@ -40,28 +46,51 @@ class Store(Sink, Protocol):
         """Drop what is too old or too much."""
 
 
-def create_app(
-    store: Store,
-    *,
-    maximum_body_bytes: int = MAXIMUM_BODY_BYTES,
-    retention_seconds: float = RETENTION_SECONDS,
-    diagnose_due: Callable[[datetime], object] | None = None,
-    again_seconds: float = AGAIN_SECONDS,
-    answering: chat.Answering | None = None,
-) -> FastAPI:
-    """The application over a store that is open; who opened it closes it, after the application has ended.
+@dataclass(frozen=True)
+class Chore:
+    """Some work that is done again and again while the server runs, one time after the other."""
 
-    `diagnose_due` is called every few seconds with the time, to diagnose again what is due; `answering` answers
-    questions at /v1/chat, which is not there without it.
-    """
+    name: str
+    work: Callable[[datetime], object]
+    """Called with the time, in a thread."""
+    every_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What the application is made of; what is left out is not there."""
+
+    store: Store
+    """Open; who opened it closes it, after the application has ended."""
+    gate: Gate
+    """There is no default: a server that nobody thought about would be open."""
+    names: Sequence[str] = ()
+    """More names under which it answers."""
+    maximum_body_bytes: int = MAXIMUM_BODY_BYTES
+    retention_seconds: float = RETENTION_SECONDS
+    chores: Sequence[Chore] = ()
+    answering: chat.Answering | None = None
+    """Answers questions at /v1/chat."""
+    duty: Duty | None = None
+    """The incidents, for the API under /v1/incidents and for /readyz."""
+    routers: Sequence[Callable[[Executor], APIRouter]] = ()
+    """More endpoints, such as those that take alerts; each is made with the threads that blocking work goes to."""
+    pages: Callable[[FastAPI], None] | None = None
+    """Puts the pages on the application, last: they take every path that is left."""
+    measures: Measures | None = None
+    """Read at /metrics; those of this application alone where none are handed in."""
+
+
+def create_app(wiring: Wiring) -> FastAPI:
+    """The application, ready to be served; what it holds of its own ends with its lifespan."""
     decoders = ThreadPoolExecutor(DECODERS, "watchkeeper-decode")
     readers = ThreadPoolExecutor(READERS, "watchkeeper-read")
+    clerks = ThreadPoolExecutor(CLERKS, "watchkeeper-records")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        chores = [asyncio.create_task(_regularly("retention", store.retain, readers, retention_seconds))]
-        if diagnose_due is not None:
-            chores.append(asyncio.create_task(_regularly("diagnosis", diagnose_due, readers, again_seconds)))
+        retention = Chore("retention", wiring.store.retain, wiring.retention_seconds)
+        chores = [asyncio.create_task(_regularly(chore, readers)) for chore in (retention, *wiring.chores)]
         try:
             yield
         finally:
@@ -71,34 +100,62 @@ def create_app(
                     await chore
             decoders.shutdown()
             readers.shutdown()
+            clerks.shutdown()
+            wiring.gate.close()
 
     app = FastAPI(
-        title="watchkeeper", version=watchkeeper.__version__, docs_url=None, redoc_url=None, lifespan=lifespan
+        title="watchkeeper",
+        version=watchkeeper.__version__,
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
     )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_NAMES)
     problems.install(app)
-    app.include_router(ingest.routes(Ingest(store, decoders, maximum_body_bytes)))
-    app.include_router(questions.routes(store.reader, readers))
-    if answering is not None:
-        app.include_router(chat.routes(answering, readers))
-    app.add_api_route("/healthz", _health)
+    measures = wiring.measures or Measures()
+    _put_in_front(app, wiring, measures)
+    for router in _routers(wiring, measures, decoders, readers, clerks):
+        app.include_router(router)
+    if wiring.pages is not None:
+        wiring.pages(app)
     return app
 
 
-async def _health() -> dict[str, str]:
-    return {"status": "ok", "name": "watchkeeper", "version": watchkeeper.__version__}
+def _put_in_front(app: FastAPI, wiring: Wiring, measures: Measures) -> None:
+    """The last comes first: headers on everything, then names, then counting, then the gate."""
+    app.add_middleware(Access, gate=wiring.gate, maximum_body_bytes=wiring.maximum_body_bytes)
+    app.add_middleware(Measured, measures=measures)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, *wiring.names], www_redirect=False)
+    app.add_middleware(AnswerHeaders)
 
 
-async def _regularly(
-    name: str, work: Callable[[datetime], object], workers: ThreadPoolExecutor, every_seconds: float
-) -> None:
+def _routers(
+    wiring: Wiring, measures: Measures, decoders: Executor, readers: Executor, clerks: Executor
+) -> list[APIRouter]:
+    duty = wiring.duty
+    parts: Callable[[], Sequence[Part]] = list if duty is None else duty.parts
+    routers = [
+        readiness.routes(parts, clerks),
+        measures.routes(),
+        wiring.gate.routes(),
+        ingest.routes(Ingest(wiring.store, decoders, wiring.maximum_body_bytes)),
+        questions.routes(wiring.store.reader, readers),
+    ]
+    if wiring.answering is not None:
+        routers.append(chat.routes(wiring.answering, readers))
+    if duty is not None:
+        routers.append(api.routes(duty, clerks))
+    return routers + [make(clerks) for make in wiring.routers]
+
+
+async def _regularly(chore: Chore, workers: ThreadPoolExecutor) -> None:
     """Some work, again and again; what cannot be done now may be later."""
     loop = asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(every_seconds)
+        await asyncio.sleep(chore.every_seconds)
         try:
-            await loop.run_in_executor(workers, work, datetime.now(UTC))
+            await loop.run_in_executor(workers, chore.work, datetime.now(UTC))
         except WatchkeeperError as error:
-            _log.error(f"{name} failed", reason=str(error))
+            _log.error(f"{chore.name} failed", reason=str(error))
         except Exception:  # noqa: BLE001  # a bug in a chore must not end what keeps the disk from filling
-            _log.exception(f"{name} failed; the server goes on without it until the next time")
+            _log.exception(f"{chore.name} failed; the server goes on without it until the next time")

@@ -1,5 +1,6 @@
 """The application listening: until it is interrupted, or inside another program for as long as that needs it."""
 
+import dataclasses
 import gc
 import ipaddress
 import signal
@@ -7,54 +8,54 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 import uvicorn
 from fastapi import FastAPI
 
 from watchkeeper.errors import ConfigError
-from watchkeeper.server.app import Store, create_app
-from watchkeeper.server.chat import Answering
+from watchkeeper.server.access import Gate
+from watchkeeper.server.app import Store, Wiring, create_app
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4318
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
+LARGEST_MESSAGE_BYTES = 2**20
+"""Of a websocket."""
 _START_SECONDS = 30.0
 
 
 def serve(
-    store: Store,
+    wiring: Wiring,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     *,
-    maximum_body_bytes: int = MAXIMUM_BODY_BYTES,
+    is_guarded: bool = False,
     say: Callable[[str], None] = lambda _: None,
-    diagnose_due: Callable[[datetime], object] | None = None,
-    answering: Answering | None = None,
 ) -> None:
     """Listen until interrupted (SIGINT, SIGTERM); requests that are being written are finished first.
 
-    Raises ConfigError for a host that is not this machine's loopback and for a port that is taken.
+    `is_guarded` says that somebody has made a token by hand. Raises ConfigError for an address that other machines
+    reach while nobody has, and for a port that is taken.
     """
-    require_loopback(host)
+    require_address(host, is_guarded)
     # A JSON request is a million small objects: collecting after each 700 of them takes a third of the time.
     gc.set_threshold(10_000, 20, 100)
     with _listening(host, port) as listening, _ended_by_signals():
+        app = create_app(dataclasses.replace(wiring, names=(*wiring.names, *_names_of(host))))
         say(f"watchkeeper listens on {_url(listening)} (OTLP over HTTP, /v1/changes, /v1/query, /v1/chat)")
-        app = create_app(store, maximum_body_bytes=maximum_body_bytes, diagnose_due=diagnose_due, answering=answering)
         _server(app).run(sockets=[listening])
 
 
 @contextmanager
-def running_server(store: Store, port: int = 0, *, maximum_body_bytes: int = MAXIMUM_BODY_BYTES) -> Iterator[str]:
+def running(wiring: Wiring, port: int = 0) -> Iterator[str]:
     """A server in a thread of this program, on a free port unless one is named; its base URL.
 
     At the end requests that are being written are finished; closing the store is left to who opened it.
     """
     with _listening(DEFAULT_HOST, port) as listening:
-        server = _server(create_app(store, maximum_body_bytes=maximum_body_bytes))
+        server = _server(create_app(wiring))
         thread = threading.Thread(target=server.run, args=([listening],), name="watchkeeper-server", daemon=True)
         thread.start()
         try:
@@ -66,17 +67,40 @@ def running_server(store: Store, port: int = 0, *, maximum_body_bytes: int = MAX
             thread.join()
 
 
-def require_loopback(host: str) -> None:
-    """Raise ConfigError unless the host is an address of this machine's loopback."""
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
+@contextmanager
+def running_server(
+    store: Store, port: int = 0, *, gate: Gate, maximum_body_bytes: int = MAXIMUM_BODY_BYTES
+) -> Iterator[str]:
+    """The same of a server with nothing but a store."""
+    with running(Wiring(store=store, gate=gate, maximum_body_bytes=maximum_body_bytes), port) as url:
+        yield url
+
+
+def require_address(host: str, is_guarded: bool) -> None:
+    """Raise ConfigError for an address that other machines reach, unless somebody has made a token by hand."""
+    if not is_guarded and not _is_loopback(host):
         raise ConfigError(
-            f"server.host: {host!r} can be reached from other machines, and there is no access control yet; "
-            f"expected {DEFAULT_HOST}"
+            f"server.host: {host!r} can be reached from other machines: first run "
+            f"`watchkeeper token create NAME --scope read`; expected {DEFAULT_HOST} until then"
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names_of(host: str) -> tuple[str, ...]:
+    """The name under which a server answers that listens there; of `all addresses`, none."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return (host,)
+    if address.is_unspecified:
+        return ()
+    return (host,) if address.version == 4 else (host, f"[{host}]")
 
 
 @contextmanager
@@ -114,7 +138,8 @@ def _server(app: FastAPI) -> _Server:
             log_level="warning",
             access_log=False,
             server_header=False,
-            ws="none",
+            ws="auto",
+            ws_max_size=LARGEST_MESSAGE_BYTES,
             loop="asyncio",
             # Longer than the pause between two exports: a connection that closes just then loses one.
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -7,7 +7,7 @@ import httpx
 import pyarrow as pa
 from pydantic import BaseModel
 
-from watchkeeper.errors import QueryRejected, SourceUnavailable
+from watchkeeper.errors import ConfigError, QueryRejected, SourceUnavailable
 from watchkeeper.telemetry import wire
 from watchkeeper.telemetry.sources import (
     Answer,
@@ -30,16 +30,26 @@ from watchkeeper.telemetry.sources import (
 GRACE_SECONDS = 5.0
 """How much longer than the query's own limit the server may take to say that it was too long."""
 CONNECT_SECONDS = 5.0
+_TOKEN = (
+    "set WATCHKEEPER_TOKEN to one with the scope read (`watchkeeper token create NAME --scope read` on its machine "
+    "makes one)"
+)
 
 
 class Remote:
-    """Everything that the server at `url` (such as http://127.0.0.1:4318) can answer; implements `Sources`."""
+    """Everything that the server at `url` (such as http://127.0.0.1:4318) can answer; implements `Sources`.
 
-    def __init__(self, url: str) -> None:
+    It wants a token with the scope `read`; raises ConfigError where that is missing or not taken.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
         parts = httpx.URL(url if "//" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.host:
             raise QueryRejected(f"{url!r} is no address of a server, expected something like http://127.0.0.1:4318")
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise ConfigError("the token is none: expected wk_ and 43 letters, digits, - or _, on one line")
         self.url = str(parts).rstrip("/")
+        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
 
     def is_there(self) -> bool:
         """Whether a watchkeeper answers at the address within a second."""
@@ -118,7 +128,7 @@ class Remote:
                 response = client.post(
                     f"{self.url}/v1/query/{question}",
                     content=query.model_dump_json(),
-                    headers={"content-type": "application/json"},
+                    headers=self._headers,
                     extensions={"trace": line.notice},
                 )
         except httpx.HTTPError as error:
@@ -163,6 +173,10 @@ class _Line:
 def _read(response: httpx.Response, asked: str, question: str) -> Answer:
     if response.status_code == httpx.codes.BAD_REQUEST:
         raise QueryRejected(_detail(response))
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise ConfigError(f"{asked} wants a token that it knows: {_TOKEN}")
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise ConfigError(f"{asked}: {_detail(response)}; {_TOKEN}")
     if response.status_code != httpx.codes.OK:
         raise SourceUnavailable(f"{asked} answered {question} with {response.status_code}: {_detail(response)}")
     try:

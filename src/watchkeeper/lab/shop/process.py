@@ -94,6 +94,7 @@ def main() -> None:
     telemetry = Telemetry(settings)
     service = SERVICES[settings.name](settings, telemetry)
     front = Front(settings, telemetry, service.endpoints())
+    front.exposition.serve(settings.metrics_port)
     http = server(front.app)
     threading.Thread(target=Console(http, front, telemetry).listen, daemon=True).start()
     log = logging.getLogger(f"shop.{settings.name}")

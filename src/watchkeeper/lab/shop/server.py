@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchkeeper.lab.shop.calls import BUCKETS, Call, Json, Refused, Shopper, UpstreamFailed
+from watchkeeper.lab.shop.exposition import Exposition
 from watchkeeper.lab.shop.instrumentation import Telemetry, mark_failed
 from watchkeeper.lab.shop.settings import ServiceSettings
 
@@ -53,6 +54,7 @@ class Front:
         self._durations = telemetry.meter.create_histogram(
             "http.server.request.duration", "s", explicit_bucket_boundaries_advisory=BUCKETS
         )
+        self.exposition = Exposition(settings.name, lambda: telemetry.gate.is_open)
         observe_process(telemetry)
         telemetry.meter.create_observable_gauge(
             "shop.worker.queue.length", [lambda _: [Observation(self._waiting)]], "{request}"
@@ -88,6 +90,7 @@ class Front:
         seconds = time.time() - began
         self._active.add(-1, {"http.request.method": endpoint.method})
         self._durations.record(seconds, shape | {"http.response.status_code": status})
+        self.exposition.observe(endpoint.route, endpoint.method, status, seconds)
         self._records.write(f"{began:.3f},{endpoint.method} {endpoint.route},{status},{seconds:.4f}\n")
         return Response(json.dumps(body), status, media_type="application/json")
 

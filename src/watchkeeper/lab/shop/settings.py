@@ -34,6 +34,8 @@ class ServiceSettings:
     """A libpq connection string, for services that keep something."""
     pool_size: int = 6
     workers: int = 10
+    metrics_port: int = 0
+    """Where `/metrics` is served, for this process alone; 0 is any port that is free."""
 
     def to_json(self) -> str:
         """One line of JSON."""

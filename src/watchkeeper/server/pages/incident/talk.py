@@ -55,6 +55,9 @@ class Talk:
             with box("wk-row"):
                 self._send = button("Ask", self._asked, css="wk-button-main")
                 self._stop = button("Cancel", self._stopped)
+            focus = named(box("wk-unseen", "button"), type="button", tabindex="-1", data_wk_key="c", aria_hidden="true")
+        # In the browser, so that what is typed right after the key is not lost on the way.
+        focus.on("click", js_handler="() => document.querySelector('#chat textarea').focus()")
         self._stop.set_visibility(False)
 
     def redraw(self) -> None:
@@ -65,11 +68,6 @@ class Talk:
         with self._suggested:
             for text in self._visit.page.questions:
                 button(text, self._asker(text), css="wk-suggestion")
-
-    def focus(self) -> None:
-        """Put the cursor into the field."""
-        if not self._off:
-            self._question.run_method("focus")
 
     def _asker(self, text: str) -> "Callable[[], object]":
         async def ask() -> None:

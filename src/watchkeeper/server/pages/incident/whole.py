@@ -29,7 +29,7 @@ from watchkeeper.server.pages.incident.verdict import Judge
 from watchkeeper.server.pages.incident.view import Page
 from watchkeeper.server.pages.incident.visit import May, Visit, read
 from watchkeeper.server.pages.pieces import box
-from watchkeeper.server.pages.shell import Key, key_told, keys, live
+from watchkeeper.server.pages.shell import key_told, keys, live
 
 _HERE = Path(__file__).parent
 
@@ -85,8 +85,8 @@ async def show(duty: Duty, chat: Answering | None, caller: Caller, incident_id: 
     blocks.append(_Block(None, talk.redraw, lambda page: page.questions, visit.page.questions))
     for block in blocks:
         block.fill(visit.page)
-    keys({**drafts.keys(visit, dialogs), "c": Key("ask in chat", talk.focus)})
-    for key, does in (("l", "look again"), ("1 / 2 / 3", "verdict: confirmed, partly, wrong")):
+    keys(drafts.keys(visit, dialogs))
+    for key, does in (("c", "ask in chat"), ("l", "look again"), ("1 / 2 / 3", "verdict: confirmed, partly, wrong")):
         key_told(key, does)
     ui.context.client.on_disconnect(talk.leave)
     ui.run_javascript(_script())
