@@ -65,7 +65,12 @@ class MadeSteps:
 
 
 def conductor_of(
-    where: str | Path, steps: MadeSteps, records: Records, pauses: tuple[float, ...] = (0.01,) * 3, at_once: int = 2
+    where: str | Path,
+    steps: MadeSteps,
+    records: Records,
+    pauses: tuple[float, ...] = (0.01,) * 3,
+    at_once: int = 2,
+    put_off_seconds: float = 3600.0,
 ) -> Conductor:
     return Conductor(
         where,
@@ -76,6 +81,7 @@ def conductor_of(
         dead_after_seconds=0.4,
         pauses=pauses,
         poll_seconds=0.02,
+        put_off_seconds=put_off_seconds,
     )
 
 

@@ -21,6 +21,7 @@ from watchkeeper.diagnosis.suspects import suspects_of
 from watchkeeper.diagnosis.timing import Timing, timing_of
 from watchkeeper.diagnosis.verify import Writer, ground_of, names_in
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, IncidentState, Scalar, Scope, Signal, Window
+from watchkeeper.evidence.anew import began_anew
 from watchkeeper.evidence.answers import Readings
 from watchkeeper.evidence.claims import Ground
 from watchkeeper.evidence.closer import READINGS as CLOSER
@@ -346,6 +347,12 @@ def _look(signal: Signal, sources: Sources, window: Window, how: Scan, ledger: L
         vitals = take_vitals(sources, window, ledger)
         end = f"{{{{{vitals.evidence['services']}: end() | date}}}}"
         notes.append(f"no service has reported since {end}: this is how it was until then")
+    began = began_anew(vitals)
+    if began is not None:
+        window = Window(start=began, end=window.end)
+        vitals = take_vitals(sources, window, ledger)
+        begun = f"{{{{{vitals.evidence['services']}: start() | date}}}}"
+        notes.append(f"everything was started anew at {begun}: what was before is no usual past")
     symptoms, keen = _symptoms(signal, vitals, how)
     noticed = signal.at - timedelta(seconds=how.lag_seconds)
     if not symptoms and signal.at < window.end:

@@ -15,7 +15,6 @@ from watchkeeper.domain import CaseFile, Diagnosis, Signal, Window
 from watchkeeper.errors import AccessDenied
 from watchkeeper.lab.truth import Drill, Truth
 from watchkeeper.server.access_gates import gate_for, new_token
-from watchkeeper.server.access import OpenToAll
 from watchkeeper.server.running import running_server
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.live import LiveStore

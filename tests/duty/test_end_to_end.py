@@ -96,19 +96,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseFile, F
             bearer = {"authorization": f"Bearer {token}"}
             layout = prepared(drill.kind, drill.service, Layout(seed=drill.seed, endpoint=url, headers=bearer))
             hook = f"{url}/v1/alerts/alertmanager"
-            with alertmanager(home / "am", webhook=hook, token=token) as alerts:
-                with Shop(layout, folder) as shop:
-                    with prometheus(
-                        home / "prometheus", targets_file=shop.targets_file, rules=RULES, alertmanager=alerts
-                    ) as metrics:
-                        Performance(drill, shop, layout, lambda _: None).play()
-                        # The shop is mended: nothing fires any more, and Alertmanager says so.
-                        shop.__exit__()
-                        with Records.open(home / "records.sqlite") as records:
-                            wait_until(lambda: _is_closed(records), "that the incident is closed", PATIENCE_SECONDS)
-                            wait_until(lambda: _is_done(jira), "that the ticket is done", PATIENCE_SECONDS)
-                            case = records.case(records.cases()[0].incident_id)
-                        assert metrics.firing() == []
+            with (
+                alertmanager(home / "am", webhook=hook, token=token) as alerts,
+                Shop(layout, folder) as shop,
+                prometheus(home / "prom", targets_file=shop.targets_file, rules=RULES, alertmanager=alerts) as metrics,
+                Records.open(home / "records.sqlite") as records,
+            ):
+                Performance(drill, shop, layout, lambda _: None).play()
+                # The shop is mended: nothing fires any more, and Alertmanager says so.
+                shop.__exit__()
+                wait_until(lambda: _is_closed(records), "that the incident is closed", PATIENCE_SECONDS)
+                wait_until(lambda: _is_done(jira), "that the ticket is done", PATIENCE_SECONDS)
+                assert metrics.firing() == []
+                case = records.case(records.cases()[0].incident_id)
         yield case, jira, (home / "serve.log").read_text()
 
 

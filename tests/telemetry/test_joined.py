@@ -11,7 +11,7 @@ from watchkeeper.domain import Signal, Window
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.pipeline import diagnose
 from watchkeeper.tables import table_of
-from watchkeeper.telemetry.joined import Joined, missing
+from watchkeeper.telemetry.joined import Joined
 from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import (
     Answer,
@@ -20,6 +20,7 @@ from watchkeeper.telemetry.sources import (
     MetricBucketQuery,
     MetricQuery,
     RedQuery,
+    missing,
 )
 from watchkeeper.telemetry.store import Store
 from watchkeeper.telemetry.wire import QUESTIONS

@@ -44,6 +44,8 @@ class Station:
     """What a server shows and takes in while it is on duty."""
 
     books: Books
+    sources: Sources
+    """What questions are answered from: the store, and what is asked beside it."""
     receiver: Receiver
     duty: OnDuty
     on_received: Callable[[Received], None]
@@ -74,7 +76,7 @@ def on_duty(
         conductor = stack.enter_context(conductor_of(settings, steps, books, name))
         conductor.launch()
         receiver = Receiver(settings, lambda: books.records, Topology(sources))
-        watch = _watch(settings, sources, books, receiver, lambda received: passed_on(received, conductor, plan))
+        watch = _watch(settings, store, books, receiver, lambda received: passed_on(received, conductor, plan))
         dispatcher = Dispatcher(
             books.outbox,
             targets,
@@ -98,6 +100,7 @@ def on_duty(
         )
         yield Station(
             books=books,
+            sources=sources,
             receiver=receiver,
             duty=duty,
             on_received=lambda received: passed_on(received, conductor, plan),

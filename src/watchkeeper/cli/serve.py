@@ -64,10 +64,11 @@ def _wired(chosen: "Settings", dry_run: bool) -> "Iterator[Wiring]":
         assembly.open_runbooks(chosen, say) as shelf,
         on_duty(chosen, store.reader, assembly.CaseRunbooks(shelf), say, dry_run=dry_run) as station,
     ):
-        chat = assembly.Chat(chosen, store.reader, runbooks=assembly.CaseRunbooks(shelf))
+        chat = assembly.Chat(chosen, station.sources, runbooks=assembly.CaseRunbooks(shelf))
         measures = Measures([Gauge("watchkeeper_looks_pending", "Looks to be done or under way.", station.pending)])
         yield Wiring(
             store=store,
+            sources=station.sources,
             gate=gate_of(station.books.tokens, access.session_key(chosen), chosen.access),
             names=chosen.access.names,
             maximum_body_bytes=chosen.server.max_body_mib << 20,

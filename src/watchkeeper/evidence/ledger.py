@@ -11,7 +11,7 @@ from watchkeeper.domain import Asked, Evidence, EvidenceId, Reading, Rows, Scala
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.evidence.answers import Answers, Readings, spelled
 from watchkeeper.redaction import redact
-from watchkeeper.telemetry.sources import Answer, Cancel, Query
+from watchkeeper.telemetry.sources import Answer, Cancel, Query, missing
 
 EXCERPT = 20
 """Rows of an answer that evidence keeps."""
@@ -143,7 +143,9 @@ class Ledger(Answers):
     @property
     def gaps(self) -> tuple[str, ...]:
         """One sentence for each question that could not be answered."""
-        return tuple(f"{e.question} Not known: {e.failure}" for e in self._entries.values() if e.status == "failed")
+        entries = self._entries.values()
+        failed = [f"{e.question} Not known: {e.failure}" for e in entries if e.status == "failed"]
+        return (*failed, *(f"{e.question} Not known in full: {why}" for e in entries if (why := missing(e.query))))
 
     @property
     def asked(self) -> int:

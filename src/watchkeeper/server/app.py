@@ -64,6 +64,8 @@ class Wiring:
     """Open; who opened it closes it, after the application has ended."""
     gate: Gate
     """There is no default: a server that nobody thought about would be open."""
+    sources: Sources | None = None
+    """What questions are answered from; the store where none is handed in."""
     names: Sequence[str] = ()
     """More names under which it answers."""
     maximum_body_bytes: int = MAXIMUM_BODY_BYTES
@@ -139,7 +141,7 @@ def _routers(
         measures.routes(),
         wiring.gate.routes(),
         ingest.routes(Ingest(wiring.store, decoders, wiring.maximum_body_bytes)),
-        questions.routes(wiring.store.reader, readers),
+        questions.routes(wiring.sources or wiring.store.reader, readers),
     ]
     if wiring.answering is not None:
         routers.append(chat.routes(wiring.answering, readers))

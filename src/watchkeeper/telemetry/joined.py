@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from watchkeeper.errors import QueryRejected, SourceUnavailable
 from watchkeeper.telemetry.sources import (
+    GAP,
     Answer,
     CallQuery,
     Cancel,
@@ -32,8 +33,6 @@ from watchkeeper.telemetry.sources import (
 
 Q = TypeVar("Q")
 Ask = Callable[[Q, Cancel | None], Answer]
-GAP = "# not known: "
-"""Begins the line of a query's text that says what is missing in the rows."""
 
 
 class Joined:
@@ -97,12 +96,6 @@ class Joined:
     def extent(self, query: ExtentQuery, cancel: Cancel | None = None) -> Answer:
         """What there is in either; a service that is in both has two rows."""
         return _both(self.store.extent, self.prometheus.extent, query, cancel)
-
-
-def missing(query_text: str) -> str | None:
-    """What the text of a joined question says is missing in its rows, and why; None where all were asked."""
-    last = query_text.rpartition("\n")[2]
-    return last.removeprefix(GAP) if last.startswith(GAP) else None
 
 
 def _both(own: Ask[Q], other: Ask[Q], query: Q, cancel: Cancel | None, own_services_only: bool = False) -> Answer:

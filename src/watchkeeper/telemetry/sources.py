@@ -62,6 +62,16 @@ class Answer:
     is_truncated: bool = False
 
 
+GAP = "# not known: "
+"""Begins the line of a query's text that says what is missing in the rows."""
+
+
+def missing(query_text: str) -> str | None:
+    """What the text of a joined question says is missing in its rows, and why; None where all were asked."""
+    last = query_text.rpartition("\n")[2]
+    return last.removeprefix(GAP) if last.startswith(GAP) else None
+
+
 class Query(BaseModel, frozen=True, extra="forbid"):
     """What all questions share: the half-open window, optionally services, and the time a reply may take."""
 

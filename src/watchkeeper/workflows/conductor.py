@@ -54,6 +54,7 @@ class Conductor:
         dead_after_seconds: float = 30.0,
         pauses: Sequence[float] = PAUSES,
         poll_seconds: float = POLL_SECONDS,
+        put_off_seconds: float = PUT_OFF_SECONDS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """The progress is kept in a SQLite file (a path) or at a URL; raises ConfigError where that is neither.
@@ -63,7 +64,7 @@ class Conductor:
         self._place = engine.place_of(where)
         self._steps = steps
         self.name = name
-        self._at_once, self._poll_seconds = at_once, poll_seconds
+        self._at_once, self._poll_seconds, self._put_off_seconds = at_once, poll_seconds, put_off_seconds
         self._overheard = Overheard()
         self._course = Course(tuple(pauses))
         self._care = Care(name, QUEUE, workers, dead_after_seconds, clock, self._overheard)
@@ -146,7 +147,7 @@ class Conductor:
     def _enqueue(
         self, workflow_id: str, incident_id: str, occasion: str, turn: int = 0, before: int | None = None
     ) -> None:
-        delay = min(PUT_OFF_SECONDS * 2 ** (turn - 1), MOST_PUT_OFF_SECONDS) if turn else None
+        delay = min(self._put_off_seconds * 2 ** (turn - 1), MOST_PUT_OFF_SECONDS) if turn else None
         with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=incident_id, delay_seconds=delay):
             DBOS.enqueue_workflow(QUEUE, self._look_into, incident_id, occasion, turn, before)
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from dbos import DBOS, DBOSConfig
 from dbos._serialization import Serializer
@@ -47,7 +48,7 @@ def create(place: Address, executor: str) -> None:
     """Make the process's DBOS; workflows are registered after that, and then it is launched."""
     config: DBOSConfig = {
         "name": NAME,
-        "system_database_url": place.url.render_as_string(hide_password=False),
+        "system_database_url": _url_of(place),
         "executor_id": executor,
         "application_version": SHAPE,
         "serializer": PlainJson(),
@@ -79,13 +80,20 @@ def missing(place: Address) -> str | None:
     """That the file was taken away under us, None where it is there: the open one is written to until the end."""
     if not place.is_sqlite or Path(str(place.url.database)).exists():
         return None
-    return "the file is gone; work goes on, and after a restart with what the records say is to be done"
+    return "the file is gone: put it back, or start again, then work goes on with what the records say is open"
 
 
 def unavailable(place: Address, error: BaseException) -> RecordsUnavailable:
     """That the progress of the work cannot be kept, in one sentence without a password."""
     said = place.without_secrets(sentence(error).split(" [SQL:")[0])
     return RecordsUnavailable(f"{place.name}: the progress of the work cannot be kept there: {said}")
+
+
+def _url_of(place: Address) -> str:
+    """As DBOS takes it; a file that was taken away is not made anew, empty, by the next connection."""
+    if place.is_sqlite:
+        return f"sqlite:///file:{quote(str(Path(str(place.url.database)).absolute()))}?mode=rw&uri=true"
+    return place.url.render_as_string(hide_password=False)
 
 
 def _prepare(path: Path) -> None:

@@ -12,7 +12,7 @@ def options_of(chart: Chart) -> tuple[Options, int]:
     """What ECharts draws, and its height in pixels."""
     if isinstance(chart, Course):
         return _course(chart), COURSE_PIXELS
-    return _comparison(chart), BAR_PIXELS * len(chart.bars) + 34
+    return _comparison(chart), BAR_PIXELS * len(chart.bars) + 14
 
 
 def spoken(chart: Chart) -> str:

@@ -9,7 +9,7 @@ from watchkeeper.server.pages.incident.view.evidence import Piece, Table
 from watchkeeper.server.pages.incident.visit import Visit
 from watchkeeper.server.pages.pieces import badge, box, named, section, tell
 
-A_PAGE, NARROW = 10, 6
+A_PAGE, NARROW = 10, 5
 """Rows that a table shows at once; columns that half the width has room for."""
 
 
@@ -26,7 +26,8 @@ def draw(visit: Visit) -> None:
                 _cited(visit, piece)
         if proof.other:
             count = len(proof.other)
-            said = "1 more question that was asked" if count == 1 else f"{count} more questions that were asked"
+            more = " more" if proof.cited else ""
+            said = f"1{more} question that was asked" if count == 1 else f"{count}{more} questions that were asked"
 
             def fill() -> None:
                 for piece in proof.other:

@@ -1,7 +1,7 @@
 """Pieces of this page alone: buttons, disclosures that stay open, text to copy, marks that point at evidence."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 
 from nicegui.element import Element
@@ -53,7 +53,8 @@ def called(do: Do) -> Callable[[GenericEventArguments], Awaitable[None]]:
 
     async def call(_: GenericEventArguments) -> None:
         result = do()
-        if isinstance(result, Awaitable):
+        # Not whatever can be awaited: a dialog can, and would open again.
+        if isinstance(result, Coroutine):
             await result
 
     return call

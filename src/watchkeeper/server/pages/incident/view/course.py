@@ -119,11 +119,12 @@ def _onset(case: CaseFile) -> Iterator[Moment]:
 
 def _signals(case: CaseFile, alerts: Sequence[KeptAlert]) -> Iterator[Moment]:
     """What was noticed; alerts that came in are told as such."""
-    told = {each.alert.fingerprint for each in alerts}
+    came_in = {each.alert.fingerprint for each in alerts}
     for signal in case.incident.signals:
-        if signal.kind != "alert" or signal.fingerprint not in told or not alerts:
-            where = f"{phrases.line(signal.service, phrases.NAME)}: " if signal.service else ""
-            yield Moment(signal.at, "signal", f"Noticed ({signal.kind}): {where}{phrases.foreign(signal.text, 300)}")
+        if signal.kind != "alert" or signal.fingerprint not in came_in or not alerts:
+            parts = (phrases.line(signal.service, phrases.NAME), phrases.foreign(signal.text, 300))
+            told = ": ".join(part for part in (f"Noticed ({signal.kind})", *parts) if part)
+            yield Moment(signal.at, "signal", told)
 
 
 def _alerts(alerts: Sequence[KeptAlert]) -> Iterator[Moment]:
