@@ -5,24 +5,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
-from watchkeeper.assembly import planning
+import structlog
+
+from watchkeeper.assembly import health, planning
 from watchkeeper.assembly.books import Books
 from watchkeeper.assembly.cases import changes_known
 from watchkeeper.assembly.delivering import delivery_policy, open_targets
 from watchkeeper.assembly.duty import OnDuty, Runbooks
-from watchkeeper.assembly.parts import Check
 from watchkeeper.assembly.receiving import Received, Receiver
-from watchkeeper.assembly.sources import Say, prometheus_of, with_prometheus
+from watchkeeper.assembly.sources import Say, with_prometheus
 from watchkeeper.assembly.standing import Chore, Chores, Closing, Forgetting, Looks, due_cases, resolved_since
 from watchkeeper.assembly.steps import IncidentSteps
 from watchkeeper.assembly.topology import Topology
 from watchkeeper.assembly.watching import SOURCE, Watch, look_at
+from watchkeeper.delivery.target import Target
 from watchkeeper.domain import INVESTIGATED, Alert, IncidentId, KeptAlert
-from watchkeeper.errors import StoreUnavailable
+from watchkeeper.errors import RecordsUnavailable
 from watchkeeper.settings import Settings
-from watchkeeper.telemetry.sources import ExtentQuery, Sources
+from watchkeeper.telemetry.sources import Sources
 from watchkeeper.workflows.conductor import Conductor
 from watchkeeper.workflows.dispatch import Dispatcher
 from watchkeeper.workflows.identity import worker_name
@@ -33,6 +34,8 @@ OVER = ("resolved", "closed")
 SYSTEM = "watchkeeper"
 """Who closes an incident that has been over for long, in the audit trail."""
 
+_log = structlog.get_logger()
+
 
 def utc_now() -> datetime:
     """The time, in UTC."""
@@ -41,17 +44,57 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Station:
-    """What a server shows and takes in while it is on duty."""
+    """A place on duty: what is asked, what is kept, who carries out the work."""
 
-    books: Books
+    settings: Settings
+    store: Sources
     sources: Sources
     """What questions are answered from: the store, and what is asked beside it."""
+    books: Books
+    conductor: Conductor
     receiver: Receiver
-    duty: OnDuty
-    on_received: Callable[[Received], None]
-    """To be told of each body of alerts, once it is durable."""
-    pending: Callable[[], int]
-    """How much work is to be done or under way."""
+    targets: Mapping[str, Target]
+    runbooks: Runbooks
+    plan: Callable[[IncidentId], int]
+    """Puts what may leave about an incident into the outbox."""
+
+    @property
+    def duty(self) -> OnDuty:
+        """What people see and do."""
+        return OnDuty(
+            self.books,
+            look=self.conductor.start,
+            plan=self.plan,
+            runbooks=self.runbooks,
+            needed=health.needed(self.books, self.conductor),
+            wished=health.wished(self.settings, self.store, self.books, tuple(self.targets)),
+        )
+
+    def pending(self) -> int:
+        """How much work is to be done or under way."""
+        return len(self.conductor.pending())
+
+    def on_received(self, received: Received) -> None:
+        """Have incidents looked into that alerts opened or made worse, and tell the tickets of those that are over.
+
+        What cannot be passed on now is kept: the chores find it.
+        """
+        try:
+            for incident_id in received.investigate:
+                its = [each for each in received.alerts if each.incident_id == incident_id]
+                self.conductor.start(incident_id, occasion_of(its) or "signal")
+            for incident_id in received.over:
+                self.plan(incident_id)
+        except RecordsUnavailable as error:
+            _log.warning("alerts are kept, and looked into later", post=received.post, says=str(error))
+
+
+def occasion_of(alerts: Iterable[KeptAlert]) -> str | None:
+    """What an incident is looked into for: the first of its alerts that wants it; None where none does."""
+    each = next((alert for alert in alerts if alert.outcome in INVESTIGATED), None)
+    if each is None:
+        return None
+    return "signal" if each.outcome == "opened" else f"{each.outcome} {each.id}"
 
 
 @contextmanager
@@ -63,6 +106,7 @@ def on_duty(
     Raises ConfigError for configuration that cannot be read, RecordsUnavailable where nothing can be kept.
     """
     targets = open_targets(settings, dry_run)
+    policy = delivery_policy(settings, dry_run)
     sources = with_prometheus(settings, store)
     with ExitStack() as stack:
         books = Books(settings)
@@ -70,42 +114,15 @@ def on_duty(
         name = stack.enter_context(worker_name(settings.home))
 
         def plan(incident_id: IncidentId) -> int:
-            return planning.plan_and_put(delivery_policy(settings, dry_run), books, incident_id)
+            return planning.plan_and_put(policy, books, incident_id)
 
         steps = IncidentSteps(settings, sources, lambda: books.records, say, plan_and_put=plan)
         conductor = stack.enter_context(conductor_of(settings, steps, books, name))
         conductor.launch()
         receiver = Receiver(settings, lambda: books.records, Topology(sources))
-        watch = _watch(settings, store, books, receiver, lambda received: passed_on(received, conductor, plan))
-        dispatcher = Dispatcher(
-            books.outbox,
-            targets,
-            utc_now,
-            name,
-            jitter=random.random,
-            living=lambda: books.workers.living(utc_now() - timedelta(seconds=settings.workflows.dead_after_seconds)),
-            on_delivered=lambda kept: planning.note_delivery(books, kept),
-        )
-        chores = _chores(settings, sources, books, receiver, conductor, plan, dispatcher)
-        if settings.watch.enabled:
-            chores.append(Chore("watch", settings.watch.every_seconds, watch.tick))
-        stack.enter_context(Chores(chores))
-        duty = OnDuty(
-            books,
-            look=conductor.start,
-            plan=plan,
-            runbooks=runbooks,
-            needed=_needed(books, store, conductor),
-            wished=_wished(settings, targets),
-        )
-        yield Station(
-            books=books,
-            sources=sources,
-            receiver=receiver,
-            duty=duty,
-            on_received=lambda received: passed_on(received, conductor, plan),
-            pending=lambda: len(conductor.pending()),
-        )
+        station = Station(settings, store, sources, books, conductor, receiver, targets, runbooks, plan)
+        stack.enter_context(Chores([*_chores(station), _delivery(station, name)]))
+        yield station
 
 
 def conductor_of(settings: Settings, steps: IncidentSteps, books: Books, name: str) -> Conductor:
@@ -121,31 +138,51 @@ def conductor_of(settings: Settings, steps: IncidentSteps, books: Books, name: s
     )
 
 
-def passed_on(received: Received, conductor: Conductor, plan: Callable[[IncidentId], object]) -> None:
-    """Have incidents looked into that alerts opened or made worse, and tell the ticket of those that are over."""
-    for incident_id in received.investigate:
-        its = [each for each in received.alerts if each.incident_id == incident_id]
-        conductor.start(incident_id, _occasion(its) or "signal")
-    for incident_id in received.over:
-        plan(incident_id)
+def _delivery(station: Station, name: str) -> Chore:
+    books, patience = station.books, timedelta(seconds=station.settings.workflows.dead_after_seconds)
+    dispatcher = Dispatcher(
+        books.outbox,
+        station.targets,
+        utc_now,
+        name,
+        jitter=random.random,
+        living=lambda: books.workers.living(utc_now() - patience),
+        on_delivered=lambda kept: planning.note_delivery(books, kept),
+    )
+    return Chore("delivery", SEND_SECONDS, lambda _: dispatcher.send_due())
 
 
-def _occasion(alerts: Iterable[KeptAlert]) -> str | None:
-    """What an incident is looked into for: the first of its alerts that wants it; None where none does."""
-    each = next((alert for alert in alerts if alert.outcome in INVESTIGATED), None)
-    if each is None:
-        return None
-    return "signal" if each.outcome == "opened" else f"{each.outcome} {each.id}"
+def _chores(station: Station) -> Iterator[Chore]:
+    settings, books, conductor = station.settings, station.books, station.conductor
+    looks = Looks(
+        candidates=lambda now: due_cases(books.records, now),
+        changes=lambda case, now: changes_known(station.sources, case, now),
+        under_way=lambda: {each.partition("/")[0] for each in conductor.pending()},
+        start=conductor.start,
+    )
+    closing = Closing(
+        over_since=lambda before: resolved_since(books.records, before),
+        close=lambda incident_id: _close(station, incident_id),
+        after=timedelta(minutes=settings.alerts.close_after_minutes),
+    )
+    forgetting = Forgetting(books.alerts.forget, timedelta(days=settings.alerts.keep_days))
+    yield Chore("looks", LOOK_SECONDS, looks.tick)
+    yield Chore("missed", RECALL_SECONDS, lambda now: _start_missed(station, now))
+    yield Chore("recall", RECALL_SECONDS, lambda now: station.on_received(station.receiver.recall(now)))
+    yield Chore("closing", CLOSE_SECONDS, closing.tick)
+    yield Chore("forgetting", FORGET_SECONDS, forgetting.tick)
+    if settings.watch.enabled:
+        yield Chore("watch", settings.watch.every_seconds, _watch(station).tick)
 
 
-def _watch(
-    settings: Settings, sources: Sources, books: Books, receiver: Receiver, on_received: Callable[[Received], None]
-) -> Watch:
+def _watch(station: Station) -> Watch:
     def receive(alerts: Iterable[Alert]) -> None:
-        on_received(receiver.notice(tuple(alerts), utc_now()))
+        station.on_received(station.receiver.notice(tuple(alerts), utc_now()))
 
-    over_after = timedelta(minutes=settings.watch.over_after_minutes)
-    return Watch(look_at(settings, sources), lambda: _firing(books), receive, over_after)
+    # The store alone: whatever else is asked is not asked every few seconds.
+    look = look_at(station.settings, station.store)
+    over_after = timedelta(minutes=station.settings.watch.over_after_minutes)
+    return Watch(look, lambda: _firing(station.books), receive, over_after)
 
 
 def _firing(books: Books) -> list[Alert]:
@@ -160,79 +197,16 @@ def _firing(books: Books) -> list[Alert]:
     return [alert for alert in found.values() if alert.status == "firing"]
 
 
-def _chores(
-    settings: Settings,
-    sources: Sources,
-    books: Books,
-    receiver: Receiver,
-    conductor: Conductor,
-    plan: Callable[[IncidentId], object],
-    dispatcher: Dispatcher,
-) -> list[Chore]:
-    looks = Looks(
-        candidates=lambda now: due_cases(books.records, now),
-        changes=lambda case, now: changes_known(sources, case, now),
-        under_way=lambda: {each.partition("/")[0] for each in conductor.pending()},
-        start=conductor.start,
-    )
-
-    def missed(now: datetime) -> None:
-        """Start what was taken in and not passed on, as when a process died in between."""
-        for case in due_cases(books.records, now):
-            since = case.latest.at if case.latest is not None else None
-            its = [a for a in books.alerts.latest(case.incident.id) if since is None or a.received_at > since]
-            if (why := _occasion(its)) is not None:
-                conductor.start(case.incident.id, why)
-
-    def close(incident_id: IncidentId) -> None:
-        # Planned once more: a process may have died between the incident's end and its ticket's.
-        plan(incident_id)
-        books.decisions.move(incident_id, "closed", SYSTEM, "it has been over for long enough")
-
-    closing = Closing(
-        over_since=lambda before: resolved_since(books.records, before),
-        close=close,
-        after=timedelta(minutes=settings.alerts.close_after_minutes),
-    )
-    forgetting = Forgetting(lambda before: books.alerts.forget(before), timedelta(days=settings.alerts.keep_days))
-    return [
-        Chore("looks", LOOK_SECONDS, looks.tick),
-        Chore("missed", RECALL_SECONDS, missed),
-        Chore("delivery", SEND_SECONDS, lambda _: dispatcher.send_due()),
-        Chore("closing", CLOSE_SECONDS, closing.tick),
-        Chore("recall", RECALL_SECONDS, lambda now: passed_on(receiver.recall(now), conductor, plan)),
-        Chore("forgetting", FORGET_SECONDS, forgetting.tick),
-    ]
+def _start_missed(station: Station, now: datetime) -> None:
+    """Start what was taken in and not passed on, as when a process died in between; what was started stays so."""
+    for case in due_cases(station.books.records, now):
+        since = case.latest.at if case.latest is not None else None
+        its = station.books.alerts.latest(case.incident.id)
+        if (why := occasion_of(a for a in its if since is None or a.received_at > since)) is not None:
+            station.conductor.start(case.incident.id, why)
 
 
-def _needed(books: Books, store: Sources, conductor: Conductor) -> Mapping[str, Check]:
-    def records() -> str:
-        books.decisions.mark()
-        return f"cases are kept in {books.records.name}"
-
-    def telemetry() -> str:
-        tables = store.extent(ExtentQuery()).rows
-        last = [time for time in tables["last"].to_pylist() if time]
-        return f"the latest telemetry is of {max(last):%H:%M:%S %Z}" if last else "no telemetry has come yet"
-
-    def workflows() -> str:
-        if (trouble := conductor.trouble()) is not None:
-            raise StoreUnavailable(trouble)
-        return f"{len(conductor.pending())} to be looked into"
-
-    return {"records": records, "telemetry": telemetry, "workflows": workflows}
-
-
-def _wished(settings: Settings, targets: Mapping[str, object]) -> Mapping[str, Check]:
-    def watching() -> str:
-        return f"looks every {settings.watch.every_seconds:g} s" if settings.watch.enabled else "is switched off"
-
-    found: dict[str, Check] = {"watch": watching}
-    if (asked := prometheus_of(settings)) is not None:
-        found["prometheus"] = lambda: f"{asked.url} answers ({asked.version()})"
-    found |= {name: partial(_leaves, name) for name in targets}
-    return found
-
-
-def _leaves(target: str) -> str:
-    return "approved texts are written there" if target == "files" else "approved texts leave there"
+def _close(station: Station, incident_id: IncidentId) -> None:
+    # Planned once more: a process may have died between the incident's end and its ticket's.
+    station.plan(incident_id)
+    station.books.decisions.move(incident_id, "closed", SYSTEM, "it has been over for long enough")

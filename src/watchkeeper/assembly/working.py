@@ -27,8 +27,10 @@ def at_work(settings: Settings, store: Sources, say: Say, name: str | None = Non
         stack.callback(books.close)
         known = stack.enter_context(worker_name(settings.home, name))
 
+        policy = delivery_policy(settings)
+
         def plan(incident_id: IncidentId) -> int:
-            return planning.plan_and_put(delivery_policy(settings, dry_run=False), books, incident_id)
+            return planning.plan_and_put(policy, books, incident_id)
 
         sources = with_prometheus(settings, store)
         steps = IncidentSteps(settings, sources, lambda: books.records, say, plan_and_put=plan)

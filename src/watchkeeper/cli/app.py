@@ -21,6 +21,7 @@ from watchkeeper.cli import (
     runbooks,
     serve,
     token,
+    worker,
 )
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ app.add_typer(routes.app, name="routes")
 app.add_typer(runbooks.app, name="runbook")
 app.add_typer(evals.app, name="eval")
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.add_typer(token.app, name="token")
 app.command("import")(importing.import_telemetry)
 app.command("doctor")(doctor.doctor)

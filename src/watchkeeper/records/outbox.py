@@ -139,6 +139,13 @@ class Outbox:
             document = session.execute(its.order_by(ParcelRow.created_at)).scalars().first()
         return None if document is None else Receipt.model_validate_json(document)
 
+    def trouble(self, target: str) -> str | None:
+        """What keeps parcels for a target from leaving now, by the latest that did not; None where nothing does."""
+        kept_back = (ParcelRow.state == "waiting", ParcelRow.target == target, ParcelRow.error.is_not(None))
+        latest = select(ParcelRow.error).where(*kept_back).order_by(ParcelRow.updated_at.desc()).limit(1)
+        with self._records.reading() as session:
+            return session.execute(latest).scalars().first()
+
     def _settle(
         self, key: str, worker: str, state: ParcelState, error: str | None, not_before: datetime | None = None
     ) -> None:

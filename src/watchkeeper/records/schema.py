@@ -182,7 +182,11 @@ class ParcelRow(Base):
     """One thing that is to be done outside, once."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_state", "state", "not_before"), Index("outbox_incident_id", "incident_id"))
+    __table_args__ = (
+        Index("outbox_state", "state", "not_before"),
+        Index("outbox_incident_id", "incident_id"),
+        Index("outbox_updated_at", "updated_at"),
+    )
 
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     incident_id: Mapped[str] = mapped_column(ForeignKey("cases.incident_id"))

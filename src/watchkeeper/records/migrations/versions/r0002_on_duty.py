@@ -77,6 +77,7 @@ def _make_outbox(time: sa.DateTime) -> None:
     )
     op.create_index("outbox_state", "outbox", ["state", "not_before"])
     op.create_index("outbox_incident_id", "outbox", ["incident_id"])
+    op.create_index("outbox_updated_at", "outbox", ["updated_at"])
 
 
 def _make_access(time: sa.DateTime) -> None:
