@@ -6,7 +6,7 @@ import pytest
 from made_shop import CHAIN, Shop, at
 from watchkeeper.domain import CaseFile, Diagnosis, Signal
 from watchkeeper.errors import SourceUnavailable
-from watchkeeper.pipeline import Scan, diagnose
+from watchkeeper.pipeline import Scan, diagnose, diagnose_again
 from watchkeeper.tables import table_of
 from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import Answer
@@ -150,6 +150,21 @@ def test_where_nobody_reports_any_more_no_service_is_blamed():
     assert latest is not None
     assert latest.status == "inconclusive"
     assert "collector" in (latest.inconclusive_because or "")
+
+
+def test_that_nobody_reports_is_told_as_that_and_not_as_what_was_before():
+    store = Shop(slow={"checkout": 150}).store()
+    nobody = Signal(kind="silence", measure="silence", at=at(370))
+    latest = diagnose(nobody, store, now=at(375)).latest
+    assert latest is not None
+    assert (latest.status, latest.hypotheses) == ("inconclusive", ())
+    assert "no service reports any more" in (latest.inconclusive_because or "")
+    slow = Signal(kind="anomaly", at=at(290), service="checkout")
+    case = diagnose(slow, store, now=at(295))
+    joined = case.model_copy(update={"incident": case.incident.model_copy(update={"signals": (slow, nobody)})})
+    again = diagnose_again(joined, store, now=at(375), occasion="new signal").latest
+    assert again is not None
+    assert (again.status, again.hypotheses[0].component) == ("diagnosed", "checkout")
 
 
 def test_what_always_failed_is_not_called_usual():

@@ -132,7 +132,7 @@ def diagnose_again(
 
     The past that is compared with reaches as far before the first signal as it did then.
     """
-    how, signal = scan or Scan(), case.incident.signals[-1]
+    how, signal = scan or Scan(), _to_explain(case)
     first = case.incident.signals[0].at
     how = replace(
         how,
@@ -158,6 +158,12 @@ def diagnose_again(
         verdicts=case.verdicts,
     )
     return again if investigator is None else run.investigated(again, investigator, keep)
+
+
+def _to_explain(case: CaseFile) -> Signal:
+    """The latest signal that says what is wrong: that nobody reports any more explains nothing of what was before."""
+    signals = case.incident.signals
+    return next((signal for signal in reversed(signals) if not signal.is_of_everybody), signals[-1])
 
 
 def _after(state: IncidentState, diagnosis: Diagnosis) -> IncidentState:
@@ -342,6 +348,8 @@ def _look(signal: Signal, sources: Sources, window: Window, how: Scan, ledger: L
     start, end = (f"{{{{{vitals.evidence['services']}: {edge} | date}}}}" for edge in ("start()", "end()"))
     notes = [f"looked at {start} to {end}"]
     ended = all_silent_since(vitals, how.sensitivity)
+    if ended is not None and signal.is_of_everybody:
+        return Look(window, vitals, [], how.sensitivity, tuple(notes)), ended
     if ended is not None:
         window = Window.before(ended, how.lookback_seconds)
         vitals = take_vitals(sources, window, ledger)

@@ -213,3 +213,11 @@ def test_it_rises_at_once_and_falls_after_ten_minutes(
 def test_nothing_settles_before_anything_was_judged() -> None:
     with pytest.raises(ValueError, match="nothing was judged"):
         settled(minutes((1, "P1")), NOON)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("said", "severity"), [("P1", "P1"), ("P3", "P3"), ("P4", "P3"), (None, "P3")])
+def test_where_nothing_is_measured_a_more_severe_word_of_the_sender_stands(
+    said: Severity | None, severity: Severity
+) -> None:
+    assert judge((), RULES, said=said).severity == severity
+    assert judge((measured(),), RULES, said=said).severity == "P4"

@@ -30,3 +30,12 @@ def test_silence_is_a_signal_of_its_own():
 
 def test_an_empty_store_raises_nothing():
     assert detect(Shop().store(), at(86_400)) == ()
+
+
+def test_everybody_falling_silent_is_one_signal_and_a_moments_pause_is_none():
+    store = Shop().store()
+    end = 300
+    assert detect(store, at(end + 40)) == ()
+    (signal,) = detect(store, at(end + 90))
+    assert signal.is_of_everybody
+    assert "no service has reported since" in signal.text

@@ -13,6 +13,7 @@ from made_steps import ALL, FIRST, SECOND, MadeSteps, conductor_of, finish
 from watchkeeper.errors import ConfigError, RecordsUnavailable
 from watchkeeper.records.store import Records
 from watchkeeper.records.workers import Workers
+from watchkeeper.workflows.conductor import utc_now
 from watchkeeper.workflows.identity import worker_name
 from watchkeeper.workflows.overheard import QUIET_SECONDS, Overheard
 
@@ -206,3 +207,15 @@ def test_workers_live_for_as_long_as_they_say_so(records: Records) -> None:
     assert workers.dead(NOON + timedelta(seconds=5)) == {"one"}
     workers.gone("one")
     assert workers.dead(NOON + timedelta(seconds=5)) == frozenset()
+
+
+def test_what_ended_long_ago_is_forgotten(place: Path, records: Records) -> None:
+    steps = MadeSteps()
+    with conductor_of(place, steps, records) as conductor:
+        conductor.launch()
+        conductor.start(FIRST, "signal")
+        finish(conductor)
+        began = utc_now()
+        assert conductor.forget(began - timedelta(days=1)) == 0
+        assert conductor.forget(began + timedelta(seconds=1)) == 1
+        assert conductor.forget(began + timedelta(seconds=1)) == 0

@@ -26,6 +26,13 @@ class Signal(Noun):
     text: str = ""
     fingerprint: str | None = None
     """What stays the same while the same thing is noticed again; None for a question."""
+    severity: Severity | None = None
+    """What its sender calls it; None where that says nothing that is known."""
+
+    @property
+    def is_of_everybody(self) -> bool:
+        """Whether it says that no service at all reports any more."""
+        return self.kind == "silence" and self.service is None
 
 
 IncidentState = Literal["open", "investigating", "diagnosed", "mitigated", "resolved", "closed", "reopened"]

@@ -28,6 +28,7 @@ def signal_of(alert: Alert, at: datetime) -> Signal:
         expected=_number(said.get("expected")),
         text=_text(alert),
         fingerprint=alert.fingerprint,
+        severity=alert.severity,
     )
 
 

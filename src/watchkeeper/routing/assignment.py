@@ -76,8 +76,10 @@ def explain(case: CaseFile, catalogue: Catalogue, routing: Routing) -> Explanati
 def severities(case: CaseFile, catalogue: Catalogue, rules: SeverityRules) -> tuple[tuple[datetime, Judged], ...]:
     """What each diagnosis of the case was judged at, in their order."""
     is_lost = any(signal.measure == DATA_LOSS for signal in case.incident.signals)
+    said = min((signal.severity for signal in case.incident.signals if signal.severity), default=None)
     return tuple(
-        (d.at, judge(as_catalogued(d.scope.measured, catalogue), rules, data_loss=is_lost)) for d in case.diagnoses
+        (d.at, judge(as_catalogued(d.scope.measured, catalogue), rules, data_loss=is_lost, said=said))
+        for d in case.diagnoses
     )
 
 

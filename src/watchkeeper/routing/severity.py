@@ -48,8 +48,10 @@ class _Seen:
     is_thin: bool = False
 
 
-def judge(measured: Sequence[Measured], rules: SeverityRules, *, data_loss: bool = False) -> Judged:
-    """How severe it is.
+def judge(
+    measured: Sequence[Measured], rules: SeverityRules, *, data_loss: bool = False, said: Severity | None = None
+) -> Judged:
+    """How severe it is; what the alerts' senders said counts where nothing could be measured, if it is more severe.
 
     Figures of a window shorter than `rules.window_seconds` are judged by the fast path only. A service may be
     given twice, over the whole window and over the last half minute. Where no service is known as an entry,
@@ -61,6 +63,8 @@ def judge(measured: Sequence[Measured], rules: SeverityRules, *, data_loss: bool
     fired = sorted(once.values(), key=lambda f: f.severity)
     if not fired and not measured:
         missing = "no service could be measured, which is no sign of health"
+        if said is not None and said < rules.unmeasured:
+            return Judged(severity=said, reason=f"{said}: its sender says so, and {missing}")
         return Judged(severity=rules.unmeasured, reason=f"{rules.unmeasured}: {missing}")
     severity = fired[0].severity if fired else "P4"
     decisive = [f.text for f in fired if f.severity == severity]

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from watchkeeper.errors import ConfigError
 from watchkeeper.server.access import Gate
 from watchkeeper.server.app import Store, Wiring, create_app
+from watchkeeper.server.connections import BoundedProtocol
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 
 DEFAULT_HOST = "127.0.0.1"
@@ -44,7 +45,7 @@ def serve(
     gc.set_threshold(10_000, 20, 100)
     with _listening(host, port) as listening, _ended_by_signals():
         app = create_app(dataclasses.replace(wiring, names=(*wiring.names, *_names_of(host))))
-        say(f"watchkeeper listens on {_url(listening)} (OTLP over HTTP, /v1/changes, /v1/query, /v1/chat)")
+        say(f"watchkeeper listens on {_url(listening)} (pages, OTLP over HTTP, alerts, /v1)")
         _server(app).run(sockets=[listening])
 
 
@@ -138,6 +139,7 @@ def _server(app: FastAPI) -> _Server:
             log_level="warning",
             access_log=False,
             server_header=False,
+            http=BoundedProtocol,
             ws="auto",
             ws_max_size=LARGEST_MESSAGE_BYTES,
             loop="asyncio",

@@ -27,6 +27,7 @@ PUT_OFF_SECONDS, MOST_PUT_OFF_SECONDS = 30.0, 600.0
 POLL_SECONDS = 0.25
 UNDER_WAY = ("ENQUEUED", "PENDING", "DELAYED")
 LONGEST_OCCASION = 200
+MOST_FORGOTTEN = 1000
 
 _log = structlog.get_logger()
 
@@ -116,7 +117,7 @@ class Conductor:
         While PostgreSQL cannot be reached it waits for it, as everything of DBOS does.
         """
         with self._told():
-            self._enqueue(f"{incident_id}/{occasion[:LONGEST_OCCASION]}", incident_id, occasion)
+            self._enqueue(work_name(incident_id, occasion), incident_id, occasion)
 
     def pending(self) -> list[str]:
         """What is to be done or under way, as `INC-2026-0001/signal`, the oldest first. Raises RecordsUnavailable."""
@@ -127,6 +128,22 @@ class Conductor:
     def idle(self, seconds: float) -> None:
         """Wait for a moment, or until this ends."""
         self._course.idle(seconds)
+
+    def forget(self, before: datetime) -> int:
+        """Drop what is kept of work that began before and has ended; how much that was. Raises RecordsUnavailable.
+
+        An occasion that is forgotten could be looked into a second time: it must be older than any that comes again.
+        """
+        with self._told():
+            ended = DBOS.list_workflows(
+                status=["SUCCESS", "ERROR"],
+                end_time=before.isoformat(),
+                limit=MOST_FORGOTTEN,
+                load_input=False,
+                load_output=False,
+            )
+            DBOS.delete_workflows([each.workflow_id for each in ended])
+        return len(ended)
 
     def trouble(self) -> str | None:
         """What keeps the work from going on, in one sentence; None where nothing does."""
@@ -195,11 +212,15 @@ class Conductor:
 
     def _put_off(self, incident_id: str, occasion: str, turn: int, before: int | None, why: Outcome) -> list[str]:
         """Make way for other incidents, and go on later from where this one stands."""
-        self._enqueue(
-            f"{incident_id}/{occasion[:LONGEST_OCCASION]}~{turn + 1}", incident_id, occasion, turn + 1, before
-        )
+        self._enqueue(f"{work_name(incident_id, occasion)}~{turn + 1}", incident_id, occasion, turn + 1, before)
         _log.warning("an incident is put off", incident=incident_id, occasion=occasion, says=why.value)
         return [f"put off: {why.value}"]
+
+
+def work_name(incident_id: str, occasion: str) -> str:
+    """The work's name. An occasion may quote text from outside, which must not pass for a turn, or break a database."""
+    plain = "".join(c if c.isprintable() and c != "~" else "-" for c in occasion[:LONGEST_OCCASION])
+    return f"{incident_id}/{plain}"
 
 
 class _Told:
