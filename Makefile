@@ -16,7 +16,7 @@ DEV_STAMP := .venv/.for-tests
 SIDE_BY_SIDE := -n $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1))) --maxprocesses 4 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench drills exams
+.PHONY: help demo serve test lint bench drills exams pictures
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -43,6 +43,9 @@ drills: $(DEV_STAMP) ## Break the lab's shop in many ways and score the diagnose
 
 exams: $(DEV_STAMP) ## Run the exams found in DATA=DIR against evals/baselines; fails beyond chance
 	@$(RUN)/watchkeeper eval check --data "$(DATA)"
+
+pictures: $(DEV_STAMP) ## Take the README's pictures anew, of a real server; needs /usr/bin/chromium
+	@PYTHONPATH=tests $(RUN)/python -m duty.pictures
 
 # Stamps make a second run skip the sync; --inexact leaves what another target installed.
 $(USE_STAMP): uv.lock pyproject.toml | $(UV)

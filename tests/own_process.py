@@ -10,6 +10,7 @@ from pathlib import Path
 SLOW = [
     *("watchkeeper.assembly", "watchkeeper.agents.endpoint", "watchkeeper.agents.investigator", "watchkeeper.cli.app"),
     *("watchkeeper.workflows.conductor", "watchkeeper.assembly.steps", "alembic.command", "psycopg"),
+    *("watchkeeper.cli.serve", "watchkeeper.assembly.on_duty", "watchkeeper.server.running", "nicegui", "bm25s"),
     *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg"),
 ]
 """What is of an installed package: tests' own modules cannot be imported beforehand."""

@@ -27,6 +27,9 @@ _TOKENS = "|".join(
         r"gh[pousr]_[A-Za-z0-9]{20,}",
         r"github_pat_[A-Za-z0-9_]{20,}",
         r"glpat-[\w-]{16,}",
+        # Our own: no letter before it, so that it is no end of a word.
+        r"(?<![A-Za-z0-9])wk_[A-Za-z0-9_-]{43}",
+        r"ATATT[A-Za-z0-9_=-]{20,}",
         # `<n>` stands for a number in the template of log lines.
         r"(?:xox[abeoprs]|xapp)-(?:[A-Za-z0-9-]|<n>){10,}",
         r"hooks\.slack\.com/services/[\w/]{10,}",

@@ -1,20 +1,14 @@
 """The whole way with real servers: shop, Prometheus, Alertmanager, watchkeeper, and a ticket in a Jira."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
-import yaml
 
-from own_prometheus import alertmanager, free_port, needs, prometheus, wait_until
-from watchkeeper import library
-from watchkeeper.delivery.fake_jira import TOKEN, FakeJira, running_fake_jira
+from own_prometheus import alertmanager, needs, prometheus, wait_until
+from own_server import own_server, settings_of
+from watchkeeper.delivery.fake_jira import FakeJira, running_fake_jira
 from watchkeeper.domain import CaseFile
 from watchkeeper.records.store import Records
 
@@ -36,46 +30,6 @@ groups:
 """
 
 
-def settings_of(home: Path, jira: FakeJira, port: int) -> None:
-    """Tickets need nobody's approval, what is over is closed at once, and the own watch looks away."""
-    config = home / "config"
-    config.mkdir(parents=True)
-    delivery = yaml.safe_load((library.HOME / "config" / "delivery.yaml").read_text())
-    delivery["jira"] |= {"base_url": jira.url, "flavour": "server", "token_variable": "E2E_JIRA_TOKEN"}
-    delivery["approval"].insert(0, {"name": "tickets need nobody", "to": ["jira"], "of": ["ticket"], "by": "auto"})
-    (config / "delivery.yaml").write_text(yaml.safe_dump(delivery))
-    own = {
-        "server": {"port": port},
-        "watch": {"enabled": False},
-        "alerts": {"close_after_minutes": 0.05},
-    }
-    (config / "watchkeeper.yaml").write_text(yaml.safe_dump(own))
-
-
-@contextmanager
-def served(home: Path, port: int) -> Iterator[str]:
-    """`watchkeeper serve` in a process of its own; its URL."""
-    environment = os.environ | {"WATCHKEEPER_HOME": str(home), "E2E_JIRA_TOKEN": TOKEN}
-    words = [sys.executable, "-m", "watchkeeper", "serve"]
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, (home / "serve.log").read_text()
-        try:
-            return httpx.get(f"{url}/readyz", trust_env=False).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
-
-    with (home / "serve.log").open("w") as log:
-        process = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
-        try:
-            wait_until(answers, "that watchkeeper answers", 60.0)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseFile, FakeJira, str]]:
     """The case at the end, the Jira, and what the server wrote."""
@@ -85,19 +39,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseFile, F
     from watchkeeper.lab.performance import Performance
     from watchkeeper.lab.supervisor import Shop
 
-    home, port = tmp_path_factory.mktemp("home"), free_port()
+    home = tmp_path_factory.mktemp("home")
     drill = drills.plan("error-deploy", BROKEN, size=2.0, seed=3, minutes=MINUTES)
     with running_fake_jira() as jira, tempfile.TemporaryDirectory(prefix="watchkeeper-lab-") as name:
-        settings_of(home, jira, port)
+        # What is over is closed at once.
+        settings_of(home, jira, alerts={"close_after_minutes": 0.05})
         folder = Path(name)
         folder.chmod(0o755)
-        with served(home, port) as url:
-            token = (home / "token").read_text().strip()
-            bearer = {"authorization": f"Bearer {token}"}
-            layout = prepared(drill.kind, drill.service, Layout(seed=drill.seed, endpoint=url, headers=bearer))
-            hook = f"{url}/v1/alerts/alertmanager"
+        with own_server(home) as server:
+            bearer = {"authorization": f"Bearer {server.token}"}
+            layout = prepared(drill.kind, drill.service, Layout(seed=drill.seed, endpoint=server.url, headers=bearer))
+            hook = f"{server.url}/v1/alerts/alertmanager"
             with (
-                alertmanager(home / "am", webhook=hook, token=token) as alerts,
+                alertmanager(home / "am", webhook=hook, token=server.token) as alerts,
                 Shop(layout, folder) as shop,
                 prometheus(home / "prom", targets_file=shop.targets_file, rules=RULES, alertmanager=alerts) as metrics,
                 Records.open(home / "records.sqlite") as records,
@@ -109,7 +63,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseFile, F
                 wait_until(lambda: _is_done(jira), "that the ticket is done", PATIENCE_SECONDS)
                 assert metrics.firing() == []
                 case = records.case(records.cases()[0].incident_id)
-        yield case, jira, (home / "serve.log").read_text()
+        yield case, jira, server.log
 
 
 def _is_closed(records: Records) -> bool:

@@ -5,6 +5,7 @@ from watchkeeper.domain import CaseFile, Draft
 from watchkeeper.errors import QueryRejected
 from watchkeeper.records.decisions import MOVES, Decisions
 from watchkeeper.records.store import Records
+from watchkeeper.records.summaries import digest_of
 
 TICKET = Draft(kind="ticket", title="cart is slow", text="# cart is slow")
 REPORT = Draft(kind="incident-report", title="cart", text="What happened")
@@ -56,6 +57,30 @@ def test_an_edited_draft_survives_the_next_diagnosis(records: Records) -> None:
     decisions.approve(ID, 0, "ann")
     with pytest.raises(QueryRejected, match="approved already"):
         decisions.edit(ID, 0, "ann", "x", "y")
+
+
+def test_nothing_is_decided_about_words_that_were_changed_meanwhile(records: Records) -> None:
+    kept(records)
+    decisions = Decisions(records)
+    seen = decisions.drafts(ID)[0].digest
+    decisions.edit(ID, 0, "ann", "cart is slow for everybody", "Since noon.", seen)
+    changed = r"draft 0 \(ticket\) was changed by ann since you opened it"
+    with pytest.raises(QueryRejected, match=changed):
+        decisions.edit(ID, 0, "bob", "cart", "Since one.", seen)
+    with pytest.raises(QueryRejected, match=changed):
+        decisions.approve(ID, 0, "bob", seen)
+    with pytest.raises(QueryRejected, match=changed):
+        decisions.reject(ID, 0, "bob", "known already", seen)
+    assert records.case(ID).drafts[0].text == "Since noon."
+    assert states(records) == ["proposed", "proposed"]
+    decisions.approve(ID, 0, "bob", decisions.drafts(ID)[0].digest)
+    with pytest.raises(QueryRejected, match=changed):
+        decisions.approve(ID, 0, "carl", seen)
+    assert states(records) == ["approved", "proposed"]
+
+
+def test_titles_and_texts_have_digests_of_their_own() -> None:
+    assert len({digest_of("a", "b"), digest_of("ab", ""), digest_of("a", "c"), digest_of("", "ab")}) == 4
 
 
 def test_a_draft_that_is_gone_is_said_to_be(records: Records) -> None:

@@ -174,6 +174,23 @@ def test_cases_can_be_asked_for_by_state_service_and_time(records: Records) -> N
     assert found(service="nobody") == []
 
 
+def test_open_cases_are_listed_by_severity_and_those_that_ended_by_when(records: Records) -> None:
+    def keep(number: int, severity: str | None, state: str = "diagnosed") -> None:
+        made = case(number, noticed=at(number), state=state)
+        records.save(made.model_copy(update={"incident": made.incident.model_copy(update={"severity": severity})}))
+
+    for number, severity in enumerate(("P3", "P1", None, "P4", "P2", "P1"), start=1):
+        keep(number, severity)
+    keep(8, "P1", "resolved")
+    keep(7, "P1", "closed")
+    found = records.cases(is_open=True, order="severity")
+    assert [each.severity for each in found] == ["P1", "P1", "P2", None, "P3", "P4"]
+    assert [each.incident_id[-1] for each in found][:2] == ["6", "2"]
+    assert [each.incident_id[-1] for each in records.cases(is_open=False, order="changed")] == ["7", "8"]
+    assert records.open_count() == 6
+    assert {each.release for each in found} == {"not-release-related"}
+
+
 def test_more_cases_than_one_question_takes_have_each_their_own(own_records: Records) -> None:
     for number in range(1, 521):
         own_records.save(case(number, diagnosis(1, f"service-{number}")))

@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from server.made_duty import MadeDuty
 from watchkeeper.server.access_headers import AnswerHeaders
 from watchkeeper.server.callers import Caller
+from watchkeeper.server.callers import Scope as CallerScope
 from watchkeeper.server.chat import Answering
+from watchkeeper.server.places import Places
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,14 +50,20 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving_pages(duty: MadeDuty, chat: Answering | None = None, caller: Caller = ADA) -> Iterator[str]:
+def serving_pages(
+    duty: MadeDuty,
+    chat: Answering | None = None,
+    caller: Caller = ADA,
+    may: Callable[[Caller, CallerScope], bool] = Caller.may,
+    places: Places | None = None,
+) -> Iterator[str]:
     """The pages over this duty, under the headers that every answer has, in a thread; their base URL."""
     from watchkeeper.server.pages.installing import install
 
     app = FastAPI()
     app.add_middleware(SignedIn, caller=caller)
     app.add_middleware(AnswerHeaders)
-    install(app, duty, chat)
+    install(app, duty, chat, may, places=places)
     config = uvicorn.Config(
         app, port=0, log_level="warning", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=1
     )
@@ -77,9 +85,9 @@ def serve() -> Iterator[Callable[..., str]]:
         yield lambda *given, **named: until_the_end.enter_context(serving_pages(*given, **named))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """One Chromium for all tests."""
+    """One Chromium for a module: while Playwright runs, its thread can neither start another nor run an event loop."""
     if not CHROMIUM.exists():
         pytest.skip(f"there is no browser at {CHROMIUM}")
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")

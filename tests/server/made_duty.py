@@ -33,8 +33,17 @@ from watchkeeper.domain import (
     Verdict,
 )
 from watchkeeper.errors import QueryRejected, RecordsUnavailable
-from watchkeeper.records.summaries import CaseSummary, Conclusion, Deed, History, NumberedDraft
-from watchkeeper.server.duty import Part
+from watchkeeper.records.summaries import (
+    OVER,
+    CaseSummary,
+    Conclusion,
+    Deed,
+    History,
+    NumberedDraft,
+    Order,
+    digest_of,
+)
+from watchkeeper.server.duty import Course, Part
 
 PARTS = (
     Part(name="telemetry", is_well=True, is_needed=True, says="6 services reported in the last minute."),
@@ -46,6 +55,7 @@ PARTS = (
     Part(name="jira", is_well=True, is_needed=False, says="Signed in as watchkeeper; project OPS."),
     Part(name="slack", is_well=False, is_needed=False, says="No webhook is configured."),
 )
+_RANK = {"P1": 0, "P2": 1, None: 2, "P3": 3, "P4": 4}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?=[T ]\d{2}:)")
 
 
@@ -75,6 +85,10 @@ class MadeDuty:
             "Tell the team in its channel.",
         )
         self.looked_again: list[IncidentId] = []
+        self.courses: dict[IncidentId, tuple[Course, ...]] = {}
+        self._looked_at: dict[IncidentId, str] = {}
+        self.read_whole: list[IncidentId] = []
+        """Cases that were read in full, each time."""
 
     # What a test does to it
 
@@ -117,6 +131,14 @@ class MadeDuty:
             self.parts_known = tuple(parts)
             self._changes += 1
 
+    def look_at(self, incident_id: IncidentId, says: str | None = "Being looked at since 12:44:35 UTC") -> None:
+        """It is being looked at from now on; no longer, with None."""
+        with self._lock:
+            self._looked_at = {each: text for each, text in self._looked_at.items() if each != incident_id}
+            if says is not None:
+                self._looked_at[incident_id] = says
+            self._changes += 1
+
     def breaks(self, why: str = "records: the database is locked") -> None:
         """From now on every method raises RecordsUnavailable."""
         self._broken = why
@@ -132,7 +154,13 @@ class MadeDuty:
         return str(self._changes)
 
     def incidents(
-        self, limit: int = 50, state: IncidentState | None = None, service: str | None = None
+        self,
+        limit: int = 50,
+        state: IncidentState | None = None,
+        service: str | None = None,
+        *,
+        is_open: bool | None = None,
+        order: Order = "latest",
     ) -> list[CaseSummary]:
         self._ask()
         with self._lock:
@@ -141,18 +169,26 @@ class MadeDuty:
                 for case in self._cases.values()
                 if (state is None or case.incident.state == state)
                 and (service is None or case.incident.service == service)
+                and (is_open is None or (case.incident.state not in OVER) == is_open)
             ]
             found.sort(key=lambda case: (case.incident.signals[0].at, case.incident.id), reverse=True)
+            if order == "severity":
+                found.sort(key=lambda case: _RANK[case.incident.severity])
+            if order == "changed":
+                found.sort(key=lambda case: self._updated[case.incident.id], reverse=True)
             return [self._summary(case) for case in found[:limit]]
 
-    def case(self, incident_id: IncidentId) -> CaseFile:
+    def open_count(self) -> int:
         self._ask()
-        if incident_id not in self._cases:
-            raise QueryRejected(f"there is no case {incident_id}")
-        return self._cases[incident_id]
+        with self._lock:
+            return sum(case.incident.state not in OVER for case in self._cases.values())
+
+    def case(self, incident_id: IncidentId) -> CaseFile:
+        self.read_whole.append(incident_id)
+        return self._case(incident_id)
 
     def drafts(self, incident_id: IncidentId) -> list[NumberedDraft]:
-        return [NumberedDraft(number=n, draft=draft) for n, draft in enumerate(self.case(incident_id).drafts)]
+        return [NumberedDraft(number=n, draft=draft) for n, draft in enumerate(self._case(incident_id).drafts)]
 
     def alerts(self, incident_id: IncidentId | None = None, limit: int = 200) -> list[KeptAlert]:
         self._ask()
@@ -168,6 +204,14 @@ class MadeDuty:
         found = [deed for deed in self._deeds if incident_id is None or deed.incident_id == incident_id]
         return found[::-1][:limit]
 
+    def looking(self, incident_id: IncidentId) -> str | None:
+        self._ask()
+        return self._looked_at.get(incident_id)
+
+    def course(self, incident_id: IncidentId) -> tuple[Course, ...]:
+        self._ask()
+        return self.courses.get(incident_id, ())
+
     def runbook(self, incident_id: IncidentId) -> tuple[str, ...]:
         return self.steps if self.case(incident_id).latest else ()
 
@@ -179,15 +223,20 @@ class MadeDuty:
         self._ask()
         return list(self.parts_known)
 
-    def approve(self, incident_id: IncidentId, draft: int, by: str) -> None:
+    def approve(self, incident_id: IncidentId, draft: int, by: str, expected: str | None = None) -> None:
+        self._must_read(incident_id, draft, expected)
         self._decide(incident_id, draft, by, "approved", state="approved", approved_by=by)
 
-    def reject(self, incident_id: IncidentId, draft: int, by: str, because: str) -> None:
+    def reject(self, incident_id: IncidentId, draft: int, by: str, because: str, expected: str | None = None) -> None:
         if not because.strip():
             raise QueryRejected("a rejection needs a reason")
+        self._must_read(incident_id, draft, expected)
         self._decide(incident_id, draft, by, "rejected", because, state="rejected", rejected_because=because)
 
-    def edit(self, incident_id: IncidentId, draft: int, by: str, title: str, text: str) -> None:
+    def edit(
+        self, incident_id: IncidentId, draft: int, by: str, title: str, text: str, expected: str | None = None
+    ) -> None:
+        self._must_read(incident_id, draft, expected)
         self._decide(incident_id, draft, by, "edited", title=title, text=text, edited_by=by)
 
     def judge(self, incident_id: IncidentId, verdict: Verdict, note: str | None = None) -> None:
@@ -216,6 +265,20 @@ class MadeDuty:
         self._note(kept.parcel.incident_id, by, "sent again", key)
 
     # How it does it
+
+    def _case(self, incident_id: IncidentId) -> CaseFile:
+        self._ask()
+        if incident_id not in self._cases:
+            raise QueryRejected(f"there is no case {incident_id}")
+        return self._cases[incident_id]
+
+    def _must_read(self, incident_id: IncidentId, number: int, expected: str | None) -> None:
+        drafts = self._case(incident_id).drafts
+        if expected is None or not 0 <= number < len(drafts):
+            return
+        if digest_of(drafts[number].title, drafts[number].text) != expected:
+            by = f"by {drafts[number].edited_by} " if drafts[number].edited_by else ""
+            raise QueryRejected(f"draft {number} was changed {by}since you opened it: read it again, then decide")
 
     def _ask(self) -> None:
         if self._broken is not None:
@@ -264,6 +327,7 @@ class MadeDuty:
             headline=latest.headline if latest else None,
             component=top.component if top else None,
             probability=top.probability if top else None,
+            release=latest.release.status if latest else None,
             judged=case.verdicts[-1].judged if case.verdicts else None,
         )
 

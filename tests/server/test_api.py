@@ -72,6 +72,25 @@ def test_a_draft_is_rejected_with_its_reason(client: httpx.Client, duty: MadeDut
     assert duty.drafts(ID)[0].draft.rejected_because == "a false alarm"
 
 
+def test_nothing_is_decided_about_words_that_were_changed_meanwhile(client: httpx.Client, duty: MadeDuty) -> None:
+    digest = client.get(f"/v1/incidents/{ID}/drafts").json()[0]["digest"]
+    duty.edit(ID, 0, "bob", "checkout fails", "Since noon.")
+    refused = [
+        client.post(f"/v1/incidents/{ID}/drafts/0/approve", json={"digest": digest}),
+        client.post(f"/v1/incidents/{ID}/drafts/0/reject", json={"because": "no", "digest": digest}),
+        client.post(f"/v1/incidents/{ID}/drafts/0/edit", json={"title": "a", "text": "b", "digest": digest}),
+    ]
+    assert [(each.status_code, "changed by bob" in each.json()["detail"]) for each in refused] == [(409, True)] * 3
+    newer = client.get(f"/v1/incidents/{ID}/drafts").json()[0]["digest"]
+    assert client.post(f"/v1/incidents/{ID}/drafts/0/approve", json={"digest": newer}).status_code == 204
+
+
+def test_open_incidents_are_listed_by_severity(client: httpx.Client) -> None:
+    found = client.get("/v1/incidents", params={"is_open": True, "order": "severity"}).json()
+    assert [(each["incident_id"], each["release"]) for each in found] == [(ID, "not-release-related")]
+    assert client.get("/v1/incidents", params={"is_open": False}).json() == []
+
+
 def test_a_verdict_is_recorded_with_who_gave_it(client: httpx.Client, duty: MadeDuty) -> None:
     body = {"diagnosis": 0, "judged": "wrong", "true_cause": "the bank", "note": "it was down"}
     assert client.post(f"/v1/incidents/{ID}/verdicts", json=body).status_code == 204

@@ -18,6 +18,7 @@ from watchkeeper.chat.intents import Intent
 from watchkeeper.chat.replies import Reply, Said
 from watchkeeper.errors import SourceUnavailable
 from watchkeeper.server import chat, problems
+from watchkeeper.server.places import AT_ONCE, Places
 from watchkeeper.telemetry.sources import Cancel
 
 Say = Callable[[str], None]
@@ -73,12 +74,12 @@ class Endless(Parrot):
 
 
 @contextmanager
-def serving(answering: Parrot) -> Iterator[str]:
+def serving(answering: Parrot, places: Places | None = None) -> Iterator[str]:
     """A server with nothing but this endpoint; its base URL."""
     with ThreadPoolExecutor(4) as workers:
         app = FastAPI()
         problems.install(app)
-        app.include_router(chat.routes(answering, workers))
+        app.include_router(chat.routes(answering, workers, places))
         ready: Future[int] = Future()
         server = _Server(uvicorn.Config(app, port=0, log_level="critical", ws="none", loop="asyncio"), ready)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -181,10 +182,19 @@ def test_a_question_ends_when_its_client_goes_away() -> None:
         assert endless.was_cancelled.wait(WAIT_SECONDS)
 
 
+def test_a_place_that_a_page_holds_is_not_there_for_others() -> None:
+    places = Places(1)
+    with serving(Parrot(), places) as url:
+        with places.one():
+            assert httpx.post(f"{url}/v1/chat", json={"message": "x"}).status_code == 429
+        answered = httpx.post(f"{url}/v1/chat", json={"message": "x"})
+    assert events_in(answered.text)[-1][0] == "reply"
+
+
 def test_more_questions_than_are_answered_at_once_are_told_to_come_again() -> None:
     endless = Endless()
     with serving(endless) as url, httpx.Client() as client:
-        asked = [client.stream("POST", f"{url}/v1/chat", json={"message": "x"}) for _ in range(chat.AT_ONCE)]
+        asked = [client.stream("POST", f"{url}/v1/chat", json={"message": "x"}) for _ in range(AT_ONCE)]
         # A stream whose iterator is dropped is closed: they are held.
         read = [each.__enter__().iter_raw() for each in asked]
         assert all(next(each).startswith(b"event: progress") for each in read)

@@ -204,8 +204,10 @@ def test_an_incident_that_is_not_diagnosed_yet_says_so_and_fills_by_itself(serve
     made = MadeDuty()
     made.add(CaseFile(incident=Incident(id=ID, signals=(signal,), window=window, state="investigating")))
     page = visit(incident(serve(made)))
-    told(page, "Being looked into")
-    assert page.get_by_role("progressbar").is_visible()
+    told(page, "Why is not known yet")
+    made.look_at(ID, "Being looked at since 12:44:35 UTC")
+    page.get_by_role("progressbar").wait_for()
+    made.look_at(ID, None)
     made.add(done)
     told(page, "deploy 1.3.6 of checkout did it")
     assert page.get_by_role("progressbar").count() == 0
@@ -237,19 +239,30 @@ def test_a_question_is_cancelled(duty: MadeDuty, chat: HeldChat, serve: "Serve",
 def test_who_may_only_read_cannot_act(duty: MadeDuty, chat: HeldChat, serve: "Serve", visit: "Visit"):
     duty.put_out(parcel(ID), "failed", error="refused")
     page = visit(incident(serve(duty, chat, EVE)))
-    told(page, "You may read only.")
+    told(page, "You may read only")
+    told(page, "Nobody has judged it yet")
+    told(page, "This needs a token with the scope operate")
     assert page.get_by_label("question").count() == 0
-    offered = page.locator("main button.wk-button").all()
-    assert offered
-    assert all(button.is_disabled() for button in offered if button.is_visible())
-    # Somebody enables them by hand: the server asks again.
-    page.evaluate("document.querySelectorAll('button').forEach((each) => each.removeAttribute('disabled'))")
+    assert [each.inner_text() for each in page.locator("main button.wk-button").all() if each.is_visible()] == []
+    page.locator(".wk-draft").nth(0).focus()
+    for key in "laer3c":
+        page.keyboard.press(key)
+    page.keyboard.press("?")
+    keys = page.inner_text("#wk-keys")
+    assert "go to now" in keys
+    assert "approve" not in keys
+    assert (duty.looked_again, duty.deeds(ID)) == ([], [])
+
+
+def test_who_may_act_no_longer_is_told_so(duty: MadeDuty, serve: "Serve", visit: "Visit"):
+    may = {"operate", "read"}
+    page = visit(incident(serve(duty, may=lambda _, scope: scope in may)))
+    page.wait_for_selector("#sentence")
+    may.remove("operate")
     page.get_by_role("button", name="Approve draft 0, ticket").click()
     told(page, "This needs a token with the scope operate")
-    page.get_by_role("button", name="Resolved").click()
     page.keyboard.press("l")
-    assert (latest(duty).drafts[0].state, latest(duty).incident.state) == ("proposed", "diagnosed")
-    assert (duty.looked_again, duty.deeds(ID)) == ([], [])
+    assert (latest(duty).drafts[0].state, duty.looked_again, duty.deeds(ID)) == ("proposed", [], [])
 
 
 def test_what_cannot_be_done_is_said_in_words(duty: MadeDuty, serve: "Serve", visit: "Visit"):

@@ -166,7 +166,7 @@ def test_an_incident_that_nobody_has_diagnosed_says_since_when_it_is_looked_into
     window = Window.before(NOON, 60)
     case = CaseFile(incident=Incident(id="INC-2026-0001", signals=(signal,), window=window, state="investigating"))
     told = page_of(case)
-    assert told.head.text == "Being looked into since 12:00:00 UTC: cart is slow"
+    assert told.head.text == "cart is slow, noticed at 12:00:00 UTC. Why is not known yet."
     assert told.judging.diagnosis is None
 
 
@@ -250,3 +250,25 @@ def test_an_onset_is_understood_as_it_is_typed(typed: str, meant: datetime | Non
 def test_what_is_no_time_is_said_to_be_none(typed: str):
     with pytest.raises(QueryRejected, match="is no time"):
         onset_of(typed, NOON)
+
+
+def test_a_headline_that_says_only_why_it_is_inconclusive_follows_what_was_noticed():
+    case = recorded_case("bad-deploy-checkout", 1)
+    assert case.latest is not None
+    bare = case.latest.model_copy(
+        update={
+            "status": "inconclusive",
+            "headline": "Inconclusive: too few requests",
+            "inconclusive_because": "too few requests",
+        }
+    )
+    head = page_of(case.model_copy(update={"diagnoses": (bare,)})).head
+    assert head.text.startswith(case.incident.signals[0].text[1:].rstrip("."), 1)
+    assert head.text.endswith("UTC. Why is not clear: too few requests.")
+    assert (head.inconclusive_because, head.standing, head.sure) == ("", "inconclusive", "")
+
+
+def test_where_nothing_is_wrong_nothing_is_said_of_releases_or_certainty():
+    head = page_of(recorded_case("nothing-19", 1)).head
+    assert (head.standing, head.sure, head.release) == ("nothing wrong found", "", "")
+    assert head.sentence[0].weight == "strong"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watchkeeper.domain import Severity
+from watchkeeper.domain import DiagnosisStatus, IncidentState, Severity
 from watchkeeper.records.summaries import CaseSummary
 from watchkeeper.server.pages import style, words
 
@@ -50,10 +50,27 @@ def summary(headline: str | None, service: str | None = "cart") -> CaseSummary:
         ("mean latency of cart: 900 ms", "Mean latency of cart: 900 ms"),
         ("cart sends nothing", "cart sends nothing"),
         (None, "Something is wrong with cart; it is being looked into."),
+        ("Inconclusive: too few requests", "Something is wrong with cart; why is not clear: too few requests"),
     ],
 )
 def test_a_headline_begins_as_a_sentence_and_a_name_stays_as_it_is(headline: str | None, said: str) -> None:
     assert words.headline(summary(headline)) == said
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "text"),
+    [
+        ("investigating", None, "being looked into"),
+        ("diagnosed", "inconclusive", "inconclusive"),
+        ("investigating", "nothing-wrong", "nothing wrong found"),
+        ("mitigated", "inconclusive", "mitigated"),
+        ("reopened", "diagnosed", "open again"),
+    ],
+)
+def test_where_an_incident_stands_is_what_is_known_of_it(
+    state: IncidentState, status: DiagnosisStatus | None, text: str
+) -> None:
+    assert words.standing(state, status) == text
 
 
 def luminance(colour: str) -> float:

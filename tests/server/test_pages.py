@@ -68,7 +68,7 @@ def test_a_card_says_what_is_wrong_how_sure_and_what_is_to_be_decided(serve: Ser
     duty.add(drafted(case(1)))
     duty.put_out(parcel("INC-2026-0001"), "uncertain")
     card = visit(serve(duty)).locator("#INC-2026-0001")
-    for text in ("P2", "cart", "quite sure, 80%", "not release-related", "1 draft to approve", "1 delivery uncertain"):
+    for text in ("P2", "cart", "quite sure, 80%", "no release did it", "1 draft to approve", "1 delivery uncertain"):
         expect(card).to_contain_text(text)
 
 
@@ -118,9 +118,11 @@ def test_of_ten_thousand_incidents_a_bounded_number_is_read_and_shown(serve: Ser
         incident = one.incident.model_copy(update={"id": f"INC-2026-{number:04d}"})
         duty.add(one.model_copy(update={"incident": incident}))
     page = visit(serve(duty))
-    expect(page.get_by_role("heading", level=1)).to_have_text("200+ incidents are open")
+    expect(page.get_by_role("heading", level=1)).to_have_text("10,000 incidents are open")
     assert page.locator("#incidents .wk-card").count() == CARDS
     assert page.locator("#incidents .wk-line").count() == LINES
+    expect(page.locator("#incidents")).to_contain_text("and 9,880 others, less severe or older")
+    assert duty.read_whole == [], "a case file is large"
 
 
 # The page accuracy

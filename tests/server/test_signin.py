@@ -1,5 +1,6 @@
 """Signing in by browser: forms that are ours, sessions that end, pages of other sites that get nowhere."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -26,9 +27,9 @@ from watchkeeper.server.app import Wiring
 from watchkeeper.server.running import running
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-WAIT_SECONDS = 30
+WAIT_SECONDS, TICK_SECONDS = 30, 0.02
 PAGE = {"accept": "text/html"}
-SOCKET = "/_nicegui_ws/echo"
+SOCKET, TICKS = "/_nicegui_ws/echo", "/_nicegui_ws/ticks"
 AGAIN = "/v1/parcels/again"
 
 
@@ -44,7 +45,22 @@ def pages(app: FastAPI) -> None:
         except WebSocketDisconnect:
             return
 
-    app.mount("/", Starlette(routes=[WebSocketRoute(SOCKET, echo), Route("/{path:path}", page)]))
+    async def tick(socket: WebSocket) -> None:
+        await socket.accept()
+        while socket.application_state is WebSocketState.CONNECTED:
+            await socket.send_text("tick")
+            if await _gone_within(socket, TICK_SECONDS):
+                return
+
+    sockets = [WebSocketRoute(SOCKET, echo), WebSocketRoute(TICKS, tick)]
+    app.mount("/", Starlette(routes=[*sockets, Route("/{path:path}", page)]))
+
+
+async def _gone_within(socket: WebSocket, seconds: float) -> bool:
+    try:
+        return (await asyncio.wait_for(socket.receive(), seconds))["type"] == "websocket.disconnect"
+    except TimeoutError:
+        return False
 
 
 @pytest.fixture
@@ -270,9 +286,9 @@ def test_tries_to_sign_in_are_counted(keys: MadeKeys) -> None:
 # Websockets
 
 
-def websocket(client: httpx.Client, **headers: str) -> ClientConnection:
+def websocket(client: httpx.Client, path: str = SOCKET, **headers: str) -> ClientConnection:
     host = urlsplit(str(client.base_url)).netloc
-    return connect(f"ws://{host}{SOCKET}", additional_headers=headers, proxy=None)
+    return connect(f"ws://{host}{path}", additional_headers=headers, proxy=None)
 
 
 def test_a_websocket_opens_to_a_page_of_our_own(client: httpx.Client, keys: MadeKeys) -> None:
@@ -303,6 +319,18 @@ def test_an_open_websocket_ends_when_its_token_does(client: httpx.Client, keys: 
         line.send("hello")
         with pytest.raises(ConnectionClosed):
             line.recv(WAIT_SECONDS)
+
+
+def test_an_open_websocket_tells_nothing_more_to_a_browser_that_signed_out(
+    client: httpx.Client, keys: MadeKeys
+) -> None:
+    sign_in(client, keys.create("ada", "read"))
+    with websocket(client, TICKS, cookie=cookies(client), **origin(client)) as line:
+        assert line.recv(WAIT_SECONDS) == "tick"
+        client.post("/signout", headers=origin(client))
+        with pytest.raises(ConnectionClosed, match="signed out"):
+            for _ in line:
+                pass
 
 
 def test_a_server_ends_though_websockets_are_open(keys: MadeKeys) -> None:

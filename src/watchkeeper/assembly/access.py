@@ -23,7 +23,7 @@ TOKEN_VARIABLE = "WATCHKEEPER_TOKEN"
 SESSION_KEY = "session-key"
 KEY_BYTES = 32
 LONGEST_TOKEN = 256
-_OWNER_ONLY = 0o600
+_OWNER_ONLY, _OTHERS = 0o600, 0o077
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def ensure_own_token(settings: Settings, tokens: "Tokens") -> bool:
     name = _own_name(OWN, settings)
     path = settings.token_path
     with _alone(path.with_name(f"{path.name}.lock")):
-        kept = _read(path)
+        kept = None if _is_exposed(path) else _read(path)
         if kept is not None and tokens.check(kept) is not None:
             return False
         if any(token.name == name for token in tokens.valid()):
@@ -81,7 +81,7 @@ def session_key(settings: Settings) -> bytes:
     path = settings.home / SESSION_KEY
     with _alone(path.with_name(f"{path.name}.lock")):
         with suppress(FileNotFoundError):
-            if len(kept := _bytes_of(path)) >= KEY_BYTES:
+            if len(kept := _bytes_of(path)) >= KEY_BYTES and not _is_exposed(path):
                 return kept
         made = secrets.token_bytes(KEY_BYTES)
         _write(path, made)
@@ -113,6 +113,13 @@ def _read(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} holds no token: move it away, the next start of the server makes one") from error
     return text or None
+
+
+def _is_exposed(path: Path) -> bool:
+    """Whether others may read a secret: after a copy or a backup, say. Then whoever did may still know it."""
+    with suppress(OSError):
+        return bool(path.stat().st_mode & _OTHERS)
+    return False
 
 
 def _bytes_of(path: Path) -> bytes:

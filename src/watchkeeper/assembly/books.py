@@ -1,7 +1,10 @@
 """Everything that is kept, opened once for a process that runs for long, as soon as it can be."""
 
+import tempfile
 import threading
+from contextlib import ExitStack
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchkeeper.settings import Settings
@@ -21,8 +24,10 @@ class Books:
     Every property raises RecordsUnavailable where it cannot be opened. Closed by `close`.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, is_dry_run: bool = False) -> None:
+        """In a dry run the outbox is another one, which is empty and thrown away: nothing seems sent afterwards."""
+        self._settings, self.is_dry_run = settings, is_dry_run
+        self._thrown_away = ExitStack()
         self._lock = threading.Lock()
         self._records: Records | None = None
 
@@ -55,7 +60,14 @@ class Books:
         """What is to leave."""
         from watchkeeper.records.outbox import Outbox
 
-        return Outbox(self.records)
+        return self._outbox_of_a_dry_run() if self.is_dry_run else Outbox(self.records)
+
+    def _outbox_of_a_dry_run(self) -> "Outbox":
+        from watchkeeper.records.rehearsal import RehearsedOutbox
+        from watchkeeper.records.store import Records
+
+        folder = Path(self._thrown_away.enter_context(tempfile.TemporaryDirectory(prefix="watchkeeper-dry-run-")))
+        return RehearsedOutbox(self.records, self._thrown_away.enter_context(Records.open(folder / "outbox.sqlite")))
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -73,6 +85,7 @@ class Books:
 
     def close(self) -> None:
         """Let go of the database."""
+        self._thrown_away.close()
         with self._lock:
             if self._records is not None:
                 self._records.close()

@@ -7,13 +7,15 @@ from functools import partial
 from watchkeeper.assembly.books import Books
 from watchkeeper.assembly.parts import Check
 from watchkeeper.assembly.sources import prometheus_of
-from watchkeeper.errors import DeliveryFailed, SourceUnavailable, StoreUnavailable
+from watchkeeper.errors import DeliveryFailed, RecordsUnavailable, SourceUnavailable, StoreUnavailable
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.sources import ExtentQuery, Sources
 from watchkeeper.workflows.conductor import Conductor
 
 QUIET = timedelta(minutes=2)
 """When telemetry that had come before is missed."""
+WRITTEN = timedelta(seconds=10)
+"""When a sign of life is missed, which is written every two seconds."""
 
 
 def needed(books: Books, conductor: Conductor) -> Mapping[str, Check]:
@@ -21,6 +23,10 @@ def needed(books: Books, conductor: Conductor) -> Mapping[str, Check]:
 
     def records() -> str:
         books.decisions.mark()
+        # A database that is only read may be full, read-only or another's for now: every worker writes all the time.
+        if conductor.name not in books.workers.living(datetime.now(UTC) - WRITTEN):
+            seconds = f"{WRITTEN.total_seconds():g}"
+            raise RecordsUnavailable(f"{books.records.name} could not be written for the last {seconds} s")
         return f"cases are kept in {books.records.name}"
 
     def workflows() -> str:

@@ -14,6 +14,7 @@ from watchkeeper.assembly.cases import changes_known
 from watchkeeper.assembly.delivering import delivery_policy, open_targets
 from watchkeeper.assembly.duty import OnDuty, Runbooks
 from watchkeeper.assembly.receiving import Received, Receiver
+from watchkeeper.assembly.regained import Regained, all_answer, undecided_cases
 from watchkeeper.assembly.sources import Say, with_prometheus
 from watchkeeper.assembly.standing import Chore, Chores, Closing, Forgetting, Looks, due_cases, resolved_since
 from watchkeeper.assembly.steps import IncidentSteps
@@ -68,6 +69,8 @@ class Station:
             runbooks=self.runbooks,
             needed=health.needed(self.books, self.conductor),
             wished=health.wished(self.settings, self.store, self.books, tuple(self.targets)),
+            pending=self.conductor.pending,
+            traces=self.sources,
         )
 
     def pending(self) -> int:
@@ -109,7 +112,7 @@ def on_duty(
     policy = delivery_policy(settings, dry_run)
     sources = with_prometheus(settings, store)
     with ExitStack() as stack:
-        books = Books(settings)
+        books = Books(settings, is_dry_run=dry_run)
         stack.callback(books.close)
         name = stack.enter_context(worker_name(settings.home))
 
@@ -160,13 +163,23 @@ def _chores(station: Station) -> Iterator[Chore]:
         under_way=lambda: {each.partition("/")[0] for each in conductor.pending()},
         start=conductor.start,
     )
+    regained = Regained(
+        candidates=lambda now: undecided_cases(books.records, now),
+        answers=lambda: all_answer(station.sources),
+        under_way=looks.under_way,
+        start=conductor.start,
+    )
     closing = Closing(
         over_since=lambda before: resolved_since(books.records, before),
         close=lambda incident_id: _close(station, incident_id),
         after=timedelta(minutes=settings.alerts.close_after_minutes),
     )
-    forgetting = Forgetting(books.alerts.forget, timedelta(days=settings.alerts.keep_days))
+    forgetting = Forgetting(
+        lambda before: (books.alerts.forget(before), conductor.forget(before)),
+        timedelta(days=settings.alerts.keep_days),
+    )
     yield Chore("looks", LOOK_SECONDS, looks.tick)
+    yield Chore("regained", LOOK_SECONDS, regained.tick)
     yield Chore("missed", RECALL_SECONDS, lambda now: _start_missed(station, now))
     yield Chore("recall", RECALL_SECONDS, lambda now: station.on_received(station.receiver.recall(now)))
     yield Chore("closing", CLOSE_SECONDS, closing.tick)

@@ -3,19 +3,20 @@
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from watchkeeper import catalogue, pipeline
+from watchkeeper.assembly.attentive import Attentive, with_gap
 from watchkeeper.assembly.cases import drafted, redacted, routed, scan_of, write_case
 from watchkeeper.assembly.investigating import FILE, looked_at_again, open_investigator
 from watchkeeper.assembly.sources import Say
 from watchkeeper.diagnosis.conclude import cannot_tell
 from watchkeeper.diagnosis.dossier import Dossier
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, IncidentId
-from watchkeeper.errors import ModelUnavailable, RecordsUnavailable
+from watchkeeper.errors import ModelUnavailable, RecordsUnavailable, SourceUnavailable
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.sources import Sources
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 OpenModel = Callable[[], AbstractContextManager["ModelInvestigator"]]
 ELSEWHERE = "its telemetry lies in a recording, which is not here"
-_COUNTED = re.compile(r"(request|worsened|reopened|new signal) \d+")
+PATIENCE = timedelta(seconds=8)
+"""For how long telemetry that does not answer is asked again before the case says that it did not."""
+_COUNTED = re.compile(r"(request|worsened|reopened|new signal|telemetry answers again) \d+")
 
 _log = structlog.get_logger()
 
@@ -52,6 +55,7 @@ class IncidentSteps:
         """
         self._settings, self._sources, self._records, self._say = settings, sources, records, say
         self._plan_and_put, self._clock = plan_and_put, clock
+        self._waiting_since: dict[str, datetime] = {}
         self._open_model = open_model or (lambda: open_investigator(settings, say))
 
     def begin(self, incident_id: IncidentId, occasion: str) -> int:
@@ -70,7 +74,11 @@ class IncidentSteps:
             return ELSEWHERE
         if len(case.diagnoses) > before:
             return "it was diagnosed already"
-        again = self._diagnosed(case, said(occasion))
+        asked = Attentive(self._sources)
+        again = self._diagnosed(case, said(occasion), asked.sources)
+        if asked.failure is not None:
+            self._require_patience_spent(f"{incident_id}/{before}", asked.failure)
+            again = with_gap(again, asked.failure)
         self._records().save(redacted(self._settings, again))
         return again.diagnoses[-1].headline
 
@@ -113,7 +121,14 @@ class IncidentSteps:
     def _case(self, incident_id: IncidentId) -> CaseFile:
         return self._records().case(incident_id)
 
-    def _diagnosed(self, case: CaseFile, why: str) -> CaseFile:
+    def _require_patience_spent(self, look: str, failure: str) -> None:
+        """Raise SourceUnavailable for a moment: what is only started anew answers by then, else the case says so."""
+        began = self._waiting_since.setdefault(look, self._clock())
+        if self._clock() - began < PATIENCE:
+            raise SourceUnavailable(failure)
+        del self._waiting_since[look]
+
+    def _diagnosed(self, case: CaseFile, why: str, sources: Sources) -> CaseFile:
         """The case with the rules' diagnosis of now; a bug in them is no reason to lose the incident."""
         now = self._clock()
         wants_model = self._settings.workflows.engine == "model"
@@ -122,7 +137,7 @@ class IncidentSteps:
         try:
             found = pipeline.diagnose_again(
                 case,
-                self._sources,
+                sources,
                 now=now,
                 occasion=why,
                 say=self._say,

@@ -58,6 +58,7 @@ def _wired(chosen: "Settings", dry_run: bool) -> "Iterator[Wiring]":
     from watchkeeper.server.app import Wiring
     from watchkeeper.server.measures import Gauge, Measures
     from watchkeeper.server.pages.installing import install
+    from watchkeeper.server.places import Places
 
     with (
         assembly.live_store(chosen) as store,
@@ -65,6 +66,7 @@ def _wired(chosen: "Settings", dry_run: bool) -> "Iterator[Wiring]":
         on_duty(chosen, store.reader, assembly.CaseRunbooks(shelf), say, dry_run=dry_run) as station,
     ):
         chat = assembly.Chat(chosen, station.sources, runbooks=assembly.CaseRunbooks(shelf))
+        places = Places()
         measures = Measures([Gauge("watchkeeper_looks_pending", "Looks to be done or under way.", station.pending)])
         yield Wiring(
             store=store,
@@ -73,9 +75,10 @@ def _wired(chosen: "Settings", dry_run: bool) -> "Iterator[Wiring]":
             names=chosen.access.names,
             maximum_body_bytes=chosen.server.max_body_mib << 20,
             answering=chat,
+            places=places,
             duty=station.duty,
             routers=[lambda workers: alerts.routes(station.receiver, workers, _counted(station, measures))],
-            pages=lambda app: install(app, station.duty, chat),
+            pages=lambda app: install(app, station.duty, chat, places=places),
             measures=measures,
         )
 

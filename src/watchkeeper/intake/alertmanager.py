@@ -1,5 +1,7 @@
 """What Alertmanager posts: its webhook, version 4."""
 
+import re
+
 from watchkeeper.domain import Alert, AlertStatus
 from watchkeeper.errors import PayloadRejected
 from watchkeeper.intake import bodies
@@ -7,6 +9,7 @@ from watchkeeper.intake.bodies import Reading, ReadPost, Told
 
 SOURCE = "alertmanager"
 VERSION = "4"
+_FINGERPRINT = re.compile(r"[0-9a-f]{1,16}")
 _STATUS: dict[object, AlertStatus] = {"firing": "firing", "resolved": "resolved"}
 
 
@@ -38,7 +41,12 @@ def _alert(value: object, where: str, post: dict[str, object], reading: Reading)
         ends_at=bodies.time(entry.get("endsAt"), f"{where}.endsAt"),
         texts=[annotations.get(key) for key in ("summary", "message", "description")],
         link=entry.get("generatorURL"),
-        fingerprint=fingerprint if isinstance(fingerprint, str) else None,
+        fingerprint=_its_own(fingerprint) if isinstance(fingerprint, str) and fingerprint else None,
         group_key=post.get("groupKey"),
     )
     return bodies.alert(told, reading)
+
+
+def _its_own(fingerprint: str) -> str:
+    """A fingerprint as Alertmanager makes them; any other text, which could be another sender's, under its name."""
+    return fingerprint if _FINGERPRINT.fullmatch(fingerprint) else f"{SOURCE}:{fingerprint}"

@@ -37,7 +37,8 @@ def _alert(value: object, where: str, post: dict[str, object], reading: Reading)
         ends_at=bodies.time(entry.get("endsAt"), f"{where}.endsAt"),
         texts=[*(annotations.get(key) for key in ("summary", "message", "description")), *_values(entry)],
         link=next((entry[key] for key in _LINKS if entry.get(key)), None),
-        fingerprint=fingerprint if isinstance(fingerprint, str) else None,
+        # Other senders make theirs of the same labels: the end of this alert is not the end of that one.
+        fingerprint=f"{SOURCE}:{fingerprint}" if isinstance(fingerprint, str) and fingerprint else None,
         group_key=post.get("groupKey"),
     )
     return bodies.alert(told, reading)

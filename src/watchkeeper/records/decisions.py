@@ -11,7 +11,8 @@ from watchkeeper.errors import QueryRejected
 from watchkeeper.records import rows
 from watchkeeper.records.schema import AlertRow, CaseRow, DeedRow, DraftRow, ParcelRow
 from watchkeeper.records.store import Records, utc_now
-from watchkeeper.records.summaries import Deed, NumberedDraft
+from watchkeeper.records.summaries import Deed, NumberedDraft, digest_of
+from watchkeeper.redaction import redact
 
 MOVES: dict[str, frozenset[IncidentState]] = {
     "open": frozenset(("mitigated", "resolved", "closed")),
@@ -28,7 +29,8 @@ MOVES: dict[str, frozenset[IncidentState]] = {
 class Decisions:
     """Decisions about cases, each one transaction with its line in the audit trail.
 
-    Raises QueryRejected for what is not there or cannot be done any more, RecordsUnavailable.
+    Raises QueryRejected for what is not there or cannot be done any more, RecordsUnavailable. Where `expected` is
+    given (`NumberedDraft.digest`), a draft that reads otherwise by now is left as it is.
     """
 
     def __init__(self, records: Records, clock: Callable[[], datetime] = utc_now) -> None:
@@ -49,32 +51,34 @@ class Decisions:
                 NumberedDraft(number=row.number, draft=rows.draft_of(row)) for row in session.execute(found).scalars()
             ]
 
-    def approve(self, incident_id: IncidentId, number: int, by: str) -> None:
+    def approve(self, incident_id: IncidentId, number: int, by: str, expected: str | None = None) -> None:
         """Let a proposed draft leave; doing so twice is once."""
         with self._records.writing() as session:
-            row = _draft(session, incident_id, number)
+            row = _draft(session, incident_id, number, expected)
             if row.state in ("approved", "published"):
                 return
             _must_be_proposed(row)
             row.state, row.approved_by = "approved", by
             self._noted(session, incident_id, by, "approved", _name(row))
 
-    def reject(self, incident_id: IncidentId, number: int, by: str, because: str) -> None:
+    def reject(self, incident_id: IncidentId, number: int, by: str, because: str, expected: str | None = None) -> None:
         """Keep a proposed draft from leaving."""
         if not because.strip():
             raise QueryRejected("a draft is rejected with a reason, expected a few words")
         with self._records.writing() as session:
-            row = _draft(session, incident_id, number)
+            row = _draft(session, incident_id, number, expected)
             _must_be_proposed(row)
-            row.state, row.rejected_because = "rejected", because.strip()
+            row.state, row.rejected_because = "rejected", redact(because.strip())
             self._noted(session, incident_id, by, "rejected", _name(row), because.strip())
 
-    def edit(self, incident_id: IncidentId, number: int, by: str, title: str, text: str) -> None:
+    def edit(
+        self, incident_id: IncidentId, number: int, by: str, title: str, text: str, expected: str | None = None
+    ) -> None:
         """Put other words into a draft that is only proposed."""
         if not title.strip():
             raise QueryRejected("a draft has a title, expected a few words")
         with self._records.writing() as session:
-            row = _draft(session, incident_id, number)
+            row = _draft(session, incident_id, number, expected)
             _must_be_proposed(row)
             row.title, row.text, row.edited_by = title.strip(), text, by
             self._noted(session, incident_id, by, "edited", _name(row))
@@ -124,17 +128,20 @@ class Decisions:
         self, session: Session, incident_id: str | None, by: str, deed: str, subject: str, reason: str = ""
     ) -> None:
         now = self._clock()
-        row = DeedRow(at=now, by=by, deed=deed, incident_id=incident_id, subject=subject, reason=reason)
+        row = DeedRow(at=now, by=by, deed=deed, incident_id=incident_id, subject=subject, reason=redact(reason))
         session.add(row)
         case = None if incident_id is None else session.get(CaseRow, incident_id)
         if case is not None:
             case.updated_at, case.revision = now, case.revision + 1
 
 
-def _draft(session: Session, incident_id: str, number: int) -> DraftRow:
+def _draft(session: Session, incident_id: str, number: int, expected: str | None = None) -> DraftRow:
     row = session.get(DraftRow, (incident_id, number), with_for_update=True)
     if row is None:
         raise QueryRejected(f"{incident_id} has no draft {number} any more: a later diagnosis wrote another one")
+    if expected is not None and digest_of(row.title, row.text) != expected:
+        by = f"by {row.edited_by} " if row.edited_by else ""
+        raise QueryRejected(f"{_name(row)} was changed {by}since you opened it: read it again, then decide")
     return row
 
 

@@ -4,22 +4,37 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session, defer
 
 from watchkeeper.records import rows
 from watchkeeper.records.schema import CaseRow, DiagnosisRow, VerdictRow
-from watchkeeper.records.summaries import CaseSummary, Conclusion, History, Judgement
+from watchkeeper.records.summaries import OVER, CaseSummary, Conclusion, History, Judgement, Order
 
 CHUNK = 500
 """How many ids are put into one question: SQLite takes no more than 999 in old versions."""
+SEVERITY = case({"P1": 0, "P2": 1, "P3": 3, "P4": 4}, value=CaseRow.severity, else_=2)
+"""One that is not judged yet may be anything: it stands above what is known to be small."""
+_ORDERS = {
+    "latest": (CaseRow.opened_at.desc(), CaseRow.incident_id.desc()),
+    "severity": (SEVERITY, CaseRow.opened_at.desc(), CaseRow.incident_id.desc()),
+    "changed": (CaseRow.updated_at.desc(), CaseRow.incident_id.desc()),
+}
 
 
 def cases(
-    session: Session, limit: int, state: str | None, service: str | None, since: datetime | None
+    session: Session,
+    limit: int,
+    state: str | None,
+    service: str | None,
+    since: datetime | None,
+    is_open: bool | None = None,
+    order: Order = "latest",
 ) -> list[CaseSummary]:
-    """The lines of a list of cases, the latest first."""
-    wanted = _opened(since).order_by(CaseRow.opened_at.desc(), CaseRow.incident_id.desc()).limit(limit)
+    """The lines of a list of cases, in that order."""
+    wanted = _opened(since).order_by(*_ORDERS[order]).limit(limit)
+    if is_open is not None:
+        wanted = wanted.where(CaseRow.state.not_in(OVER) if is_open else CaseRow.state.in_(OVER))
     if state is not None:
         wanted = wanted.where(CaseRow.state == state)
     if service is not None:
@@ -27,6 +42,11 @@ def cases(
     found = list(session.execute(wanted).scalars())
     diagnoses, verdicts = _parts_of(session, found)
     return [_summary(row, diagnoses[row.incident_id], verdicts[row.incident_id]) for row in found]
+
+
+def open_count(session: Session) -> int:
+    """How many incidents have not ended."""
+    return session.execute(select(func.count()).where(CaseRow.state.not_in(OVER))).scalar_one()
 
 
 def histories(session: Session, since: datetime | None) -> list[History]:
@@ -94,6 +114,7 @@ def _summary(row: CaseRow, diagnoses: Sequence[DiagnosisRow], verdicts: Sequence
             "headline": latest.headline if latest else None,
             "component": latest.component if latest else None,
             "probability": latest.probability if latest else None,
+            "release": latest.release if latest else None,
             "judged": verdicts[-1].judged if verdicts else None,
         }
     )

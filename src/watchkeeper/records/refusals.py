@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from watchkeeper.errors import RecordsUnavailable
 from watchkeeper.records.address import Address
@@ -36,7 +36,8 @@ def told_in_a_sentence(address: Address) -> Iterator[None]:
 
 
 def _sentence(address: Address, error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    # Not the statement's own text, which repeats what was to be kept.
+    cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
     text = " ".join(address.without_secrets(str(cause)).split())[:LONGEST]
     if address.is_sqlite:
         known = next((said for mark, said in _OF_SQLITE.items() if mark in text), None)

@@ -20,7 +20,7 @@ from watchkeeper.records.engine import BUSY_SECONDS, connect
 from watchkeeper.records.merging import content, merged
 from watchkeeper.records.refusals import told_in_a_sentence
 from watchkeeper.records.schema import CaseRow, DiagnosisRow, DraftRow, VerdictRow
-from watchkeeper.records.summaries import CaseSummary, History, Judgement
+from watchkeeper.records.summaries import CaseSummary, History, Judgement, Order
 
 NEAR = 1000
 """How many of the latest cases are looked through for an id that was meant."""
@@ -114,10 +114,21 @@ class Records:
         state: str | None = None,
         service: str | None = None,
         since: datetime | None = None,
+        *,
+        is_open: bool | None = None,
+        order: Order = "latest",
     ) -> list[CaseSummary]:
-        """The cases of that state and service opened since then, at most `limit`, the latest first."""
+        """The cases of that state and service opened since then, at most `limit`, the first ones in that order.
+
+        `is_open` asks for those that have not ended, or for those that have.
+        """
         with self.reading() as session:
-            return listing.cases(session, limit, state, service, since)
+            return listing.cases(session, limit, state, service, since, is_open, order)
+
+    def open_count(self) -> int:
+        """How many incidents have not ended."""
+        with self.reading() as session:
+            return listing.open_count(session)
 
     def histories(self, since: datetime | None = None) -> list[History]:
         """How each incident opened since then went, the oldest first: what the casebook counts."""

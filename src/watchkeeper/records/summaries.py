@@ -1,9 +1,10 @@
 """What of a case is read without reading all of it: its line in a list, its history for the casebook."""
 
+import hashlib
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, StringConstraints, computed_field
 
 from watchkeeper.domain import (
     DiagnosisStatus,
@@ -12,10 +13,16 @@ from watchkeeper.domain import (
     IncidentState,
     Noun,
     Probability,
+    ReleaseStatus,
     ServiceName,
     Severity,
     Verdict,
 )
+
+OVER: tuple[IncidentState, ...] = ("resolved", "closed")
+"""States of an incident that has ended; in every other it is open."""
+Order = Literal["latest", "severity", "changed"]
+"""The latest opened first; the most severe first, of those the latest; the latest changed first."""
 
 
 class CaseSummary(Noun):
@@ -35,6 +42,8 @@ class CaseSummary(Noun):
     headline: str | None = None
     component: ServiceName | None = None
     probability: Probability | None = None
+    release: ReleaseStatus | None = None
+    """Whether the latest diagnosis says that a change did it; None where it has not been diagnosed."""
     judged: str | None = None
 
 
@@ -75,6 +84,17 @@ class NumberedDraft(Noun):
 
     number: int
     draft: Draft
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def digest(self) -> str:
+        """Of the words that it has now: whoever decides about them says by it which they saw."""
+        return digest_of(self.draft.title, self.draft.text)
+
+
+def digest_of(title: str, text: str) -> str:
+    """What tells two texts of a draft apart: 64 hexadecimal digits, of its title and its text."""
+    return hashlib.sha256(f"{title}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Deed(Noun):

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
@@ -23,6 +24,9 @@ BY_HAND = "the command line"
 """Whom the audit trail names for what is done with `watchkeeper token`."""
 USED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a token was used last."""
+RESERVED = ("watchkeeper", "watchkeeper serve", "alerts", BY_HAND)
+RESERVED_BEGINS = (OWN, "policy:")
+"""Names, and how names begin, that the audit trail has for what no person did: whoever bore one would pass for it."""
 
 _NAME = re.compile(r"[^\W_][\w .:@/()-]{0,63}")
 
@@ -44,8 +48,11 @@ class Tokens:
 
     def create(self, name: str, scopes: Collection[str], expires_at: datetime | None = None, by: str = BY_HAND) -> str:
         """Make a token and answer its text, which cannot be had again. The name of one that is over may be reused."""
-        if by == BY_HAND and name.startswith(OWN):
-            raise QueryRejected(f"names that begin with `{OWN}` are the server's own: choose another")
+        alike = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        if by == BY_HAND and (alike in RESERVED or alike.startswith(RESERVED_BEGINS)):
+            own = ", ".join(f"`{each}`" for each in RESERVED)
+            begins = " or ".join(f"`{each}`" for each in RESERVED_BEGINS)
+            raise QueryRejected(f"names that begin with {begins}, and {own} are the server's own: choose another")
         if not _NAME.fullmatch(name):
             raise QueryRejected(
                 "a token's name begins with a letter or digit and has at most 64 letters, digits, blanks or .:@/()-"

@@ -137,8 +137,10 @@ class Access:
             return NOBODY, None if wants == "open" else problem(connection, 503, str(error))
         if shown.caller is None:
             return shown, None if wants == "open" else _unknown(connection)
+        # A page of ours that reads says no origin: who says one to read is another's, on another port of this host say.
+        is_said = "origin" in connection.headers
         is_deed = connection.scope["type"] == "websocket" or method not in READING
-        if shown.by_cookie and is_deed and not origins.is_same_origin(connection):
+        if shown.by_cookie and (is_deed or is_said) and not origins.is_same_origin(connection):
             return shown, problem(connection, 403, _ELSEWHERE)
         return shown, _not_allowed(connection, shown.caller, wants) or self._too_much(connection, shown.caller)
 
@@ -155,19 +157,27 @@ class Access:
         return self._maximum_body_bytes if is_telemetry(scope["path"]) else SMALL_BODY_BYTES
 
     def _watched(self, connection: HTTPConnection, shown: Shown, receive: Receive, send: Send) -> tuple[Receive, Send]:
-        """A websocket that ends as soon as its caller may not come in any more."""
+        """A websocket that ends as soon as its caller may not come in any more: with the next word of either side."""
         is_over = False
 
-        async def received() -> Message:
+        async def ended() -> bool:
             nonlocal is_over
-            message = await receive()
-            if message["type"] == "websocket.receive" and await self._gate.shown(connection) != shown:
+            may_go_on = is_over or await self._gate.shown(connection) == shown
+            # Asked of both ways at once, one of them says it.
+            if not may_go_on and not is_over:
                 is_over = True
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "signed out"})
+            return is_over
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.receive" and await ended():
                 return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
             return message
 
         async def sent(message: Message) -> None:
+            if message["type"] == "websocket.send" and await ended():
+                return
             if not is_over:
                 await send(message)
 

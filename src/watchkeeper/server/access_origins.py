@@ -15,7 +15,11 @@ def is_same_origin(connection: HTTPConnection) -> bool:
     origins = connection.headers.getlist("origin")
     if not origins:
         return connection.headers.getlist("sec-fetch-site") == ["same-origin"]
-    parts = urlsplit(origins[0]) if len(origins) == 1 else None
+    try:
+        parts = urlsplit(origins[0]) if len(origins) == 1 else None
+    except ValueError:
+        # Such as `http://[`: no page has that origin.
+        return False
     if parts is None or parts.scheme not in (("https",) if is_https(connection) else ("http", "https")):
         return False
     return parts.netloc.lower() == connection.headers.get("host", "").lower()

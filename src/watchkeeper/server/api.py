@@ -11,9 +11,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from watchkeeper.casebook.accuracy import Accuracy
 from watchkeeper.domain import CaseFile, IncidentId, IncidentState, KeptAlert, KeptParcel
 from watchkeeper.errors import QueryRejected
-from watchkeeper.records.summaries import CaseSummary, Deed, NumberedDraft
+from watchkeeper.records.summaries import CaseSummary, Deed, NumberedDraft, Order
 from watchkeeper.server.access_keys import utc_now
-from watchkeeper.server.api_bodies import Again, Edit, Judgement, Move, Rejection
+from watchkeeper.server.api_bodies import Again, Decision, Edit, Judgement, Move, Name, Rejection
 from watchkeeper.server.duty import Duty
 from watchkeeper.server.problems import NotNow, NotThere
 
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 Id = Annotated[IncidentId, Path(description="Such as INC-2026-0042.", max_length=32)]
 Number = Annotated[int, Path(ge=0, le=MOST_DRAFTS, description="Of the draft, as /drafts tells.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
-Service = Annotated[str | None, Query(min_length=1, max_length=256)]
+Service = Annotated[Name | None, Query()]
 
 
 def routes(duty: Duty, workers: Executor, clock: Callable[[], datetime] = utc_now) -> APIRouter:
@@ -90,10 +90,14 @@ def _seen(desk: _Desk) -> APIRouter:
 
     @router.get("/v1/incidents")
     async def incidents(
-        limit: Limit = 50, state: IncidentState | None = None, service: Service = None
+        limit: Limit = 50,
+        state: IncidentState | None = None,
+        service: Service = None,
+        is_open: bool | None = None,
+        order: Order = "latest",
     ) -> list[CaseSummary]:
-        """The incidents, the latest first."""
-        return await desk.seen(lambda: duty.incidents(limit, state, service))
+        """The first incidents in that order."""
+        return await desk.seen(lambda: duty.incidents(limit, state, service, is_open=is_open, order=order))
 
     @router.get("/v1/incidents/{incident_id}")
     async def incident(incident_id: Id) -> CaseFile:
@@ -137,22 +141,24 @@ def _drafts(desk: _Desk) -> APIRouter:
         return await desk.seen(lambda: duty.drafts(incident_id), incident_id)
 
     @router.post("/v1/incidents/{incident_id}/drafts/{number}/approve", status_code=204, response_class=Response)
-    async def approve(request: Request, incident_id: Id, number: Number) -> None:
+    async def approve(request: Request, incident_id: Id, number: Number, body: Decision | None = None) -> None:
         """Let it leave."""
-        by = request.state.caller.name
-        await desk.done(lambda: duty.approve(incident_id, number, by), incident_id, number)
+        by, digest = request.state.caller.name, body.digest if body else None
+        await desk.done(lambda: duty.approve(incident_id, number, by, digest), incident_id, number)
 
     @router.post("/v1/incidents/{incident_id}/drafts/{number}/reject", status_code=204, response_class=Response)
     async def reject(request: Request, incident_id: Id, number: Number, body: Rejection) -> None:
         """Keep it from leaving."""
         by = request.state.caller.name
-        await desk.done(lambda: duty.reject(incident_id, number, by, body.because), incident_id, number)
+        await desk.done(lambda: duty.reject(incident_id, number, by, body.because, body.digest), incident_id, number)
 
     @router.post("/v1/incidents/{incident_id}/drafts/{number}/edit", status_code=204, response_class=Response)
     async def edit(request: Request, incident_id: Id, number: Number, body: Edit) -> None:
         """Put other words into it while it is only proposed."""
         by = request.state.caller.name
-        await desk.done(lambda: duty.edit(incident_id, number, by, body.title, body.text), incident_id, number)
+        await desk.done(
+            lambda: duty.edit(incident_id, number, by, body.title, body.text, body.digest), incident_id, number
+        )
 
     return router
 

@@ -1,5 +1,6 @@
 """What is sent to the API: small bodies, bounded texts."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
@@ -15,7 +16,16 @@ def _plain(text: str) -> str:
     return text
 
 
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("expected a time of the years 1 to 9999 in UTC") from error
+
+
 _Clean = AfterValidator(_plain)
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256), _Clean]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), _Clean]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), _Clean]
 LongText = Annotated[str, StringConstraints(max_length=200_000), _Clean]
@@ -26,13 +36,20 @@ class Body(BaseModel, frozen=True, extra="forbid"):
     """What all bodies share: no field that is not known."""
 
 
-class Rejection(Body):
+class Decision(Body):
+    """About a draft, as whoever decides has read it."""
+
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """As /drafts told it: where the draft reads otherwise by now, nothing is done (409). Null decides in any case."""
+
+
+class Rejection(Decision):
     """Why a draft must not leave."""
 
     because: Reason
 
 
-class Edit(Body):
+class Edit(Decision):
     """Other words for a draft."""
 
     title: Line
@@ -45,7 +62,7 @@ class Judgement(Body):
     diagnosis: int = Field(ge=0, le=MOST_DIAGNOSES)
     judged: Literal["confirmed", "partly", "wrong"]
     true_cause: Line | None = None
-    true_onset: AwareDatetime | None = None
+    true_onset: Time | None = None
     ticket: Literal["valid", "false-alarm"] | None = None
     note: Reason | None = None
 

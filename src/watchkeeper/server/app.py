@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from watchkeeper.server.access_headers import AnswerHeaders
 from watchkeeper.server.duty import Duty, Part
 from watchkeeper.server.ingest import Ingest, Sink
 from watchkeeper.server.measures import Measured, Measures
+from watchkeeper.server.places import Places
 from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 from watchkeeper.telemetry.sources import Sources
 
@@ -73,6 +74,8 @@ class Wiring:
     chores: Sequence[Chore] = ()
     answering: chat.Answering | None = None
     """Answers questions at /v1/chat."""
+    places: Places = field(default_factory=Places)
+    """In which it does so; the pages are handed the same."""
     duty: Duty | None = None
     """The incidents, for the API under /v1/incidents and for /readyz."""
     routers: Sequence[Callable[[Executor], APIRouter]] = ()
@@ -144,7 +147,7 @@ def _routers(
         questions.routes(wiring.sources or wiring.store.reader, readers),
     ]
     if wiring.answering is not None:
-        routers.append(chat.routes(wiring.answering, readers))
+        routers.append(chat.routes(wiring.answering, readers, wiring.places))
     if duty is not None:
         routers.append(api.routes(duty, clerks))
     return routers + [make(clerks) for make in wiring.routers]

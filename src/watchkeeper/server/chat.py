@@ -1,7 +1,6 @@
 """Questions over HTTP: one question in, progress and the reply out as server-sent events, a few at once."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
 from datetime import datetime
@@ -16,12 +15,11 @@ from pydantic import AwareDatetime, BaseModel, StringConstraints, ValidationErro
 from watchkeeper.chat.answering import Turn
 from watchkeeper.chat.conversation import Conversation
 from watchkeeper.errors import QueryRejected, QueueFull, WatchkeeperError
+from watchkeeper.server.places import Places
 from watchkeeper.server.reading import read_body, require_json
 from watchkeeper.telemetry.sources import Cancel
 
 MAXIMUM_BODY_BYTES = 2**20
-AT_ONCE = 2
-"""Questions that are answered at once: each holds one of the readers' threads for seconds."""
 QUIET_SECONDS = 15.0
 """After so long without an event a comment is sent, so that nothing between here and the client hangs up."""
 EVENT_STREAM = "text/event-stream"
@@ -65,25 +63,24 @@ class Answering(Protocol):
         """The same, told by that engine."""
 
 
-def routes(chat: Answering, workers: Executor, at_once: int = AT_ONCE) -> APIRouter:
-    """The endpoint; raises QueueFull (429) while so many questions are being answered."""
+def routes(chat: Answering, workers: Executor, places: Places | None = None) -> APIRouter:
+    """The endpoint; raises QueueFull (429) while no place is free. The pages ask in the same places."""
     router = APIRouter()
-    places = threading.BoundedSemaphore(at_once)
+    places = places or Places()
 
     @router.post("/v1/chat", response_model=None)
     async def ask(request: Request) -> Response:
         require_json(request)
         asked = _read(await read_body(request, MAXIMUM_BODY_BYTES))
-        if not places.acquire(blocking=False):
-            raise QueueFull("other questions are being answered: try again in a moment")
+        places.take()
         question = _Question(asked, chat)
         try:
             work = workers.submit(question.answer)
         except RuntimeError as error:
-            places.release()
+            places.leave()
             raise QueueFull("the server is closing") from error
         # A place is free when the work has ended, not when its client has gone.
-        work.add_done_callback(lambda _: places.release())
+        work.add_done_callback(lambda _: places.leave())
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         return StreamingResponse(_events(request, question, work), headers=headers, media_type=EVENT_STREAM)
 

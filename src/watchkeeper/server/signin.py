@@ -1,5 +1,6 @@
 """The page by which a person signs in with a token: plain HTML, no script, nothing fetched from anywhere."""
 
+import asyncio
 import html
 from http import HTTPStatus
 from urllib.parse import parse_qs
@@ -16,6 +17,8 @@ from watchkeeper.server.access_sessions import Sessions
 from watchkeeper.server.reading import read_body
 
 MAXIMUM_FORM_BYTES = 8192
+MAXIMUM_FORM_SECONDS = 20.0
+"""How long a form may take to arrive: whoever sends it is not known yet."""
 _STALE = "This form was open for too long, or came from another page. Please try again."
 _WRONG = "That is not a token that holds. Please look for a space too many, or for another token."
 _BLIND = "This token may not look at anything: it needs the scope read, operate or admin."
@@ -140,10 +143,11 @@ async def _fields(request: Request) -> dict[str, str]:
     """The form's fields, each of which may come once; a form that is none has none."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         return {}
-    body = (await read_body(request, MAXIMUM_FORM_BYTES)).decode("ascii", "replace")
     try:
+        async with asyncio.timeout(MAXIMUM_FORM_SECONDS):
+            body = (await read_body(request, MAXIMUM_FORM_BYTES)).decode("ascii", "replace")
         found = parse_qs(body, max_num_fields=8)
-    except ValueError:
+    except (TimeoutError, ValueError):
         return {}
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 

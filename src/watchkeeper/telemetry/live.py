@@ -119,7 +119,8 @@ class LiveStore:
         # Where it fails: what was acknowledged is in the log, and is folded in at the next start.
         with self._writing, contextlib.suppress(duckdb.Error):
             self._connection.execute("CHECKPOINT")
-        with self._cursors:
+        # Where a question is still being answered it fails too: then the end of the process lets go of the file.
+        with self._cursors, contextlib.suppress(duckdb.Error):
             self._connection.close()
 
     def retain(self, now: datetime) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from string import Formatter
 
+from watchkeeper.errors import QueryRejected
+
 Value = str | int | float | bool | datetime | None
 
 
@@ -57,7 +59,14 @@ def literal(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, datetime):
-        return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat(sep=' ')}'"
+        return f"TIMESTAMPTZ '{_in_utc(value).isoformat(sep=' ')}'"
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return repr(value)
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise QueryRejected(f"{time.isoformat()} is no time in UTC, expected one of the years 1 to 9999") from error

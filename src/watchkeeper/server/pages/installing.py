@@ -1,6 +1,7 @@
 """Puts the pages onto the application: their addresses, their look, what is said where there is none."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,10 +18,12 @@ from watchkeeper.server import problems
 from watchkeeper.server.callers import Caller, Scope
 from watchkeeper.server.chat import Answering
 from watchkeeper.server.duty import Duty
-from watchkeeper.server.pages import accuracy, now, style
+from watchkeeper.server.pages import accuracy, now, style, words
+from watchkeeper.server.pages.incident import Asking
 from watchkeeper.server.pages.incident import show as show_incident
 from watchkeeper.server.pages.present import Board
 from watchkeeper.server.pages.shell import BUG, LOOK_SECONDS, Here, frame, refused
+from watchkeeper.server.places import Places
 
 RECONNECT_SECONDS = 15.0
 """How long a page whose connection is gone keeps what was typed into it."""
@@ -41,11 +44,13 @@ def install(
     chat: Answering | None = None,
     may: May = Caller.may,
     say: Callable[[str], None] = lambda _: None,
+    places: Places | None = None,
 ) -> None:
     """Give the application its pages; call it last: what is routed after it is never reached.
 
     Every request must carry `request.state.caller`. One process serves one such application at a time: installing
     another one has the pages show that one's incidents. `say` is told of errors, without what they are about.
+    `places` are those in which `chat` answers; hand in the same to whatever else lets it answer.
     """
     _made_ready()
     board = Board(duty)
@@ -55,7 +60,8 @@ def install(
     ):
         pages_app.remove_route(address)
         pages_app.add_api_route(address, partial(_asset, body, media_type), include_in_schema=False)
-    _route_pages(duty, board, chat, may, say)
+    asking = None if chat is None else Asking(chat, places or Places())
+    _route_pages(duty, board, asking, may, say)
     problems.install(pages_app)
     pages_app.add_exception_handler(404, _not_here)
     ui.run_with(
@@ -74,13 +80,20 @@ def _made_ready() -> None:
     # NiceGUI has one application a process, which takes no more middleware once it has served.
     pages_app.middleware_stack = None
     pages_app.user_middleware.clear()
+    # What browsers say is logged as they say it: it must not look like more than one line of it.
+    logging.getLogger("nicegui").addFilter(_one_line)
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    record.msg, record.args = words.clean(record.getMessage()), ()
+    return True
 
 
 def _asset(body: Callable[[], str], media_type: str) -> Response:
     return Response(body(), media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
-def _route_pages(duty: Duty, board: Board, chat: Answering | None, may: May, say: Callable[[str], None]) -> None:
+def _route_pages(duty: Duty, board: Board, chat: Asking | None, may: May, say: Callable[[str], None]) -> None:
     @ui.page("/", response_timeout=BUILD_SECONDS)
     async def now_page(request: Request) -> None:
         with _around(request, "now", "now", duty, may, say) as caller:

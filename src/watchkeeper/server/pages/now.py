@@ -65,7 +65,7 @@ class _Page:
         """Show this."""
         stirred = (present.cards, present.count, present.unwatched, bool(present.ended or present.alerts))
         self._part("lead", self._lead, stirred, lambda: _lead(present, self._address))
-        cards = (present.cards, present.others, present.is_more)
+        cards = (present.cards, present.others, present.count)
         self._part("incidents", self._incidents, cards, lambda: _incidents(present))
         self._part("parts", self._parts, present.parts, lambda: _parts(present.parts))
         self._part("over", self._over, present.ended, lambda: _over(present.ended))
@@ -86,8 +86,7 @@ class _Page:
 
 def _lead(present: Present, address: str) -> None:
     if present.count:
-        number = f"{present.count:,}{'+' if present.is_more else ''}"
-        heading(f"{number} {'incident is' if present.count == 1 else 'incidents are'} open", 1)
+        heading(f"{words.counted(present.count, 'incident is', 'incidents are')} open", 1)
         tell(_waiting(present), "wk-now-lead")
     else:
         with box("wk-calm"):
@@ -130,8 +129,8 @@ def _incidents(present: Present) -> None:
             for case in present.others:
                 _line(case, case.opened_at)
     left = present.count - len(present.cards) - len(present.others)
-    if left > 0 or present.is_more:
-        tell(f"… and {left:,}{' or more' if present.is_more else ''} others, less severe or older.", "wk-muted wk-more")
+    if left > 0:
+        tell(f"… and {words.counted(left, 'other', 'others')}, less severe or older.", "wk-muted wk-more")
 
 
 def _card(card: Card) -> None:
@@ -141,21 +140,27 @@ def _card(card: Card) -> None:
     with made:
         with box("wk-row wk-facts"):
             severity_badge(case.severity)
-            tell(words.STATES[case.state], "wk-strong", "span")
+            tell(words.standing(case.state, case.status), "wk-strong", "span")
             tell(case.service or "service unknown", tag="span", limit=words.NAME)
             since(case.opened_at)
             box("wk-space")
             tell(case.incident_id, "wk-mono", "span")
         tell(words.headline(case), "wk-headline")
-        with box("wk-row wk-facts"):
-            with box("wk-fact", "span"):
-                if case.status == "diagnosed" and case.probability is not None:
-                    with named(box("wk-gauge", "span"), aria_hidden="true"):
-                        box().style(f"width: {case.probability:.0%}")
-                tell(words.confidence(case), tag="span")
-            if card.release is not None:
-                tell(words.release(card.release), tag="span")
-            _decisions(card)
+        if case.status is not None or card.needs_somebody:
+            with box("wk-row wk-facts"):
+                _conclusion(case)
+                _decisions(card)
+
+
+def _conclusion(case: CaseSummary) -> None:
+    """How sure it is, and whether a release did it: of what is wrong."""
+    if told := words.confidence(case):
+        with box("wk-fact", "span"):
+            with named(box("wk-gauge", "span"), aria_hidden="true"):
+                box().style(f"width: {case.probability:.0%}")
+            tell(told, tag="span")
+    if case.release is not None and case.status != "nothing-wrong":
+        tell(words.RELEASES[case.release], tag="span")
 
 
 def _decisions(card: Card) -> None:

@@ -4,8 +4,10 @@
   const THEME = "watchkeeper-theme";
   const NEXT = { system: "dark", dark: "light", light: "system" };
   const SEQUENCE_MS = 1500;
+  const ASK_MS = 2000;
   const GO = { n: "/", a: "/accuracy" };
   const root = document.documentElement;
+  const own = document.currentScript.src;
 
   function stored() {
     try {
@@ -48,6 +50,18 @@
     if (dialog.open) dialog.close();
     else dialog.showModal();
   }
+
+  // A page that lost its line because its reader signed out elsewhere shows the sign-in page, not what it showed then.
+  async function look() {
+    if (document.getElementById("popup")?.ariaHidden !== "false") return;
+    try {
+      const answer = await fetch(own, { method: "HEAD", cache: "no-store" });
+      if (answer.status === 401) location.reload();
+    } catch {
+      // The server is away: the line is tried again, and so is this.
+    }
+  }
+  setInterval(look, ASK_MS);
 
   let last = null;
   function move(step) {

@@ -3,14 +3,12 @@
 from datetime import UTC, datetime
 
 from watchkeeper.casebook.figures import Delay, Share
-from watchkeeper.domain import AlertOutcome, DiagnosisStatus, IncidentState, Probability, ReleaseVerdict
+from watchkeeper.domain import AlertOutcome, DiagnosisStatus, IncidentState, Probability, ReleaseStatus
 from watchkeeper.drafts.escaping import plain
 from watchkeeper.records.summaries import CaseSummary
 
 NAME, LINE, SENTENCE = 80, 200, 600
 """Characters of a name, of one line, and of a sentence, beyond which text is cut with an ellipsis."""
-OPEN: tuple[IncidentState, ...] = ("open", "reopened", "investigating", "diagnosed", "mitigated")
-OVER: tuple[IncidentState, ...] = ("resolved", "closed")
 STATES: dict[IncidentState, str] = {
     "open": "new",
     "reopened": "open again",
@@ -22,7 +20,7 @@ STATES: dict[IncidentState, str] = {
 }
 STATUSES: dict[DiagnosisStatus, str] = {
     "diagnosed": "diagnosed",
-    "nothing-wrong": "nothing wrong was found",
+    "nothing-wrong": "nothing wrong found",
     "inconclusive": "inconclusive",
 }
 OUTCOMES: dict[AlertOutcome, str] = {
@@ -35,6 +33,13 @@ OUTCOMES: dict[AlertOutcome, str] = {
     "cooled": "not looked into anew",
     "ignored": "belongs to nothing",
 }
+RELEASES: dict[ReleaseStatus, str] = {
+    "caused": "a release did it",
+    "not-release-related": "no release did it",
+    "undetermined": "cannot tell whether a release did it",
+}
+_INCONCLUSIVE = "Inconclusive: "
+"""Begins the headline of a diagnosis that cannot say more than why it is none."""
 _SURENESS = ((0.9, "almost certain"), (0.75, "quite sure"), (0.5, "likely"), (0.25, "unsure"), (0.0, "hardly a guess"))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -92,33 +97,29 @@ def sure(probability: Probability) -> str:
     return f"{words}, {percent(probability)}"
 
 
+def standing(state: IncidentState, status: DiagnosisStatus | None) -> str:
+    """Where an incident is, in a word or two; while nobody has said more, that is what its diagnosis came to."""
+    if status is not None and state in ("open", "investigating", "diagnosed"):
+        return STATUSES[status]
+    return STATES[state]
+
+
 def confidence(case: CaseSummary) -> str:
-    """How sure the latest diagnosis is, in words and as a number; what it came to where it names no cause."""
-    if case.status is None:
-        return "not diagnosed yet"
-    if case.status == "diagnosed" and case.probability is not None:
-        return sure(case.probability)
-    return STATUSES[case.status]
+    """How sure the latest diagnosis is, in words and as a number; empty where it names no cause, or there is none."""
+    return sure(case.probability) if case.status == "diagnosed" and case.probability is not None else ""
 
 
 def headline(case: CaseSummary) -> str:
     """What is wrong, since when, why: one sentence; before there is a diagnosis, that there is none."""
+    about = clean(case.service, NAME) if case.service else "a service"
+    if case.headline and case.headline.startswith(_INCONCLUSIVE):
+        return f"Something is wrong with {about}; why is not clear: {clean(case.headline.removeprefix(_INCONCLUSIVE))}"
     if case.headline:
         text = clean(case.headline)
         # A name is written as it is, even at the beginning of a sentence.
         is_named = any(name and text.startswith(name) for name in (case.service, case.component))
         return text if is_named else text[:1].upper() + text[1:]
-    about = clean(case.service, NAME) if case.service else "a service"
     return f"Something is wrong with {about}; it is being looked into."
-
-
-def release(verdict: ReleaseVerdict) -> str:
-    """`caused by deploy checkout 2.5.0`, `not release-related`, `release undetermined`."""
-    if verdict.change is None:
-        return "not release-related" if verdict.status == "not-release-related" else "release undetermined"
-    change = verdict.change
-    version = f" {clean(change.version, 40)}" if change.version else ""
-    return f"caused by {change.kind} {clean(change.service, NAME)}{version}"
 
 
 def share(value: Share) -> str:

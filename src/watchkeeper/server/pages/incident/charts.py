@@ -71,6 +71,8 @@ def _labelled(value: float, unit: str, opacity: float, is_cited: bool = False) -
     colour = {"color": BAD} if is_cited else {}
     # A formatter is text of our own here: a figure and a unit.
     label = {"show": True, "position": "right", "formatter": written(value, unit), "color": MUTED, "fontSize": 11}
+    # Otherwise a figure is as faint as its bar.
+    label["opacity"] = 1
     return {"value": value, "itemStyle": {**colour, "opacity": opacity}, "label": label}
 
 
@@ -95,6 +97,36 @@ def _course(chart: Course) -> Options:
         "useUTC": True,
         "series": lines,
     }
+
+
+def graph_options(chart: Course, first: float, last: float) -> Options:
+    """A small graph among others of the same lines and marks, which are named once beside them all."""
+    made = _course(chart)
+    series = made["series"]
+    assert isinstance(series, list), "lines are a list"
+    if series and chart.marks:
+        series[0]["markLine"]["label"] = {"show": False}
+        for mark in series[0]["markLine"]["data"]:
+            mark["label"] = {"show": False}
+    label = {"color": MUTED, "fontSize": 11, "hideOverlap": True}
+    return {
+        **made,
+        "grid": {"left": 4, "right": 22, "top": 8, "bottom": 2, "containLabel": True},
+        "legend": {"show": False},
+        "xAxis": {
+            "type": "time", "min": first, "max": last, "splitNumber": 4, **_axis(),
+            "axisLabel": {**label, "formatter": "{HH}:{mm}"}, "splitLine": {"show": False},
+        },
+        "yAxis": {"type": "value", "min": 0, **_ceiling(chart), "splitNumber": 3, "axisLabel": label, **_axis()},
+    }  # fmt: skip
+
+
+def _ceiling(chart: Course) -> Options:
+    """Shares end at all, and where hardly anything failed it must not look like much."""
+    if chart.unit != "%":
+        return {}
+    highest = max((value for line in chart.lines for _, value in line.points), default=0.0)
+    return {"max": 100, "interval": 25} if highest > 75 else {"max": 6, "interval": 2} if highest < 6 else {}
 
 
 def _marks(chart: Course) -> Options:

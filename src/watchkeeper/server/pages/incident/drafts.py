@@ -7,6 +7,7 @@ from typing import TypeVar
 from nicegui import ui
 from nicegui.element import Element
 
+from watchkeeper.domain import Draft
 from watchkeeper.drafts.escaping import plain_block
 from watchkeeper.server.pages.incident.pieces import block, button, disclosure, outward
 from watchkeeper.server.pages.incident.view.drafts import Paper, Sent
@@ -32,46 +33,50 @@ class Dialogs:
     """The two dialogs, kept apart from the list so that drawing it anew does not touch what is being typed."""
 
     def __init__(self, visit: Visit) -> None:
-        self._visit, self._number = visit, 0
+        self._visit, self._number, self._digest = visit, 0, ""
         self._edited, self._rejected = ui.dialog(), ui.dialog()
         with self._edited, _paper("Edit the draft"):
             self._title = _field(ui.input("Title"))
             self._text = _field(ui.textarea("Text, in Markdown")).props("input-class=wk-editor")
+            self._newer = named(box("wk-stack"), id="newer", aria_live="polite")
             self._close(self._edited, "Save", self._save)
         with self._rejected, _paper("Reject the draft"):
             tell("It will not be sent. The reason stays with it.", "wk-muted")
             self._because = _field(ui.textarea("Why")).props("autofocus rows=3")
             self._close(self._rejected, "Reject", self._reject)
 
-    def edit(self, number: int) -> None:
+    def edit(self, number: int, _: str = "") -> None:
         """Let somebody change the words of a draft that is only proposed."""
-        draft = self._visit.reading.drafts.get(number)
-        if draft is None or not self._may(draft.state):
+        numbered = self._visit.reading.drafts.get(number)
+        if numbered is None or not self._may(numbered.draft.state):
             return
+        draft = numbered.draft
         if len(draft.text) > LONGEST:
             complain(f"This text is too long to be edited here: {len(draft.text):,} characters.")
             return
-        self._number = number
+        self._number, self._digest = number, numbered.digest
+        self._newer.clear()
         self._title.value = plain_block(draft.title, 1000)
         self._text.value = plain_block(draft.text, LONGEST)
         self._edited.open()
 
-    def reject(self, number: int) -> None:
-        """Ask why, then reject."""
-        draft = self._visit.reading.drafts.get(number)
-        if draft is None or not self._may(draft.state):
+    def reject(self, number: int, digest: str = "") -> None:
+        """Ask why, then reject what reads so; without a digest, what there is now."""
+        numbered = self._visit.reading.drafts.get(number)
+        if numbered is None or not self._may(numbered.draft.state):
             return
-        self._number = number
+        self._number, self._digest = number, digest or numbered.digest
         self._because.value = ""
         self._rejected.open()
 
-    async def approve(self, number: int) -> None:
-        """Let a draft leave."""
-        draft = self._visit.reading.drafts.get(number)
-        if draft is not None and self._may(draft.state):
-            visit = self._visit
-            deed = partial(visit.duty.approve, visit.incident_id, number, visit.caller.name)
-            await visit.act(deed, "Approved: it will be delivered.")
+    async def approve(self, number: int, digest: str = "") -> None:
+        """Let a draft leave that reads so; without a digest, as it is now."""
+        visit, numbered = self._visit, self._visit.reading.drafts.get(number)
+        if numbered is not None and self._may(numbered.draft.state):
+            seen = digest or numbered.digest
+            deed = partial(visit.duty.approve, visit.incident_id, number, visit.caller.name, seen)
+            if not await visit.act(deed, "Approved: it will be delivered."):
+                await self._reveal(number, seen)
 
     def _may(self, state: str) -> bool:
         if not self._visit.may_operate:
@@ -88,19 +93,48 @@ class Dialogs:
             complain("A draft needs a title and a text.")
             return
         visit, number = self._visit, self._number
-        deed = partial(visit.duty.edit, visit.incident_id, number, visit.caller.name, title, text)
+        deed = partial(visit.duty.edit, visit.incident_id, number, visit.caller.name, title, text, self._digest)
         if await visit.act(deed, "Saved."):
             self._edited.close()
+            return
+        await visit.catch_up()
+        numbered = visit.reading.drafts.get(number)
+        if numbered is not None and numbered.digest != self._digest:
+            self._digest = numbered.digest
+            self._show_newer(numbered.draft)
+
+    def _show_newer(self, draft: Draft) -> None:
+        """What somebody else wrote meanwhile, beside what was typed here."""
+        self._newer.clear()
+        with self._newer:
+            by = f" by {draft.edited_by}" if draft.edited_by else ""
+            tell(f"Meanwhile it was changed{by}. This is how it reads now; saving again puts yours in its place.")
+            tell(draft.title, "wk-strong")
+            block(draft.text, "wk-draft-text", "div")
+
+    async def _reveal(self, number: int, seen: str) -> None:
+        """Unfold a draft that somebody changed meanwhile, so that the newer words are read."""
+        name, visit = f"draft {number}", self._visit
+        was_open = name in visit.opened
+        visit.opened.add(name)
+        await visit.catch_up()
+        numbered = visit.reading.drafts.get(number)
+        if not was_open and (numbered is None or numbered.digest == seen):
+            visit.opened.discard(name)
 
     async def _reject(self) -> None:
         because = str(self._because.value or "").strip()
         if not because:
             complain("A rejection needs a reason.")
             return
-        visit, number = self._visit, self._number
-        deed = partial(visit.duty.reject, visit.incident_id, number, visit.caller.name, because)
-        if await visit.act(deed, "Rejected."):
-            self._rejected.close()
+        visit, number, seen = self._visit, self._number, self._digest
+        deed = partial(visit.duty.reject, visit.incident_id, number, visit.caller.name, because, seen)
+        if not await visit.act(deed, "Rejected."):
+            await self._reveal(number, seen)
+            numbered = visit.reading.drafts.get(number)
+            if numbered is not None and numbered.digest == seen:
+                return
+        self._rejected.close()
 
     @staticmethod
     def _close(dialog: ui.dialog, text: str, do: Callable[[], Awaitable[None]]) -> None:
@@ -110,7 +144,9 @@ class Dialogs:
 
 
 def keys(visit: Visit, dialogs: Dialogs) -> dict[str, Key]:
-    """What keys do with the draft that has the focus."""
+    """What keys do with the draft that has the focus; none for who may only read."""
+    if not visit.may_operate:
+        return {}
 
     async def decide(do: Callable[[int], Awaitable[None] | None]) -> None:
         if visit.draft is None:
@@ -155,7 +191,7 @@ def _draft(visit: Visit, dialogs: Dialogs, paper: Paper) -> None:
         disclosure(visit, f"draft {number}", "read it", lambda: block(paper.text, "wk-draft-text", "div"), "wk-small")
         for sent in paper.sent:
             _sent(visit, sent)
-        if paper.is_proposed:
+        if paper.is_proposed and visit.may_operate:
             _choices(visit, dialogs, paper)
     made.on("focusin", partial(_chosen, visit, paper.number), [])
 
@@ -165,7 +201,6 @@ def _chosen(visit: Visit, number: int) -> None:
 
 
 def _choices(visit: Visit, dialogs: Dialogs, paper: Paper) -> None:
-    off = "" if visit.may_operate else NEEDS_OPERATE
     with box("wk-row wk-choices"):
         for text, do, css in (
             ("Approve", dialogs.approve, "wk-approve"),
@@ -173,7 +208,7 @@ def _choices(visit: Visit, dialogs: Dialogs, paper: Paper) -> None:
             ("Reject", dialogs.reject, ""),
         ):
             describes = f"{text} draft {paper.number}, {paper.kind}"
-            button(text, partial(do, paper.number), css=css, off=off, describes=describes)
+            button(text, partial(do, paper.number, paper.digest), css=css, describes=describes)
 
 
 def _sent(visit: Visit, sent: Sent) -> None:
@@ -184,9 +219,8 @@ def _sent(visit: Visit, sent: Sent) -> None:
             outward("open it there", sent.link)
         if sent.error:
             tell(sent.error, "wk-small wk-muted", "span")
-        if sent.can_be_sent_again:
-            off = "" if visit.may_operate else NEEDS_OPERATE
-            button("Send again", partial(_send_again, visit, sent.key), off=off)
+        if sent.can_be_sent_again and visit.may_operate:
+            button("Send again", partial(_send_again, visit, sent.key))
 
 
 async def _send_again(visit: Visit, key: str) -> None:

@@ -8,7 +8,7 @@ from watchkeeper.domain import IncidentState
 from watchkeeper.server.pages import style, words
 from watchkeeper.server.pages.incident.pieces import button, cite, disclosure, prose, tell_as_is
 from watchkeeper.server.pages.incident.view.head import Fact, Head
-from watchkeeper.server.pages.incident.visit import NEEDS_OPERATE, Visit
+from watchkeeper.server.pages.incident.visit import Visit
 from watchkeeper.server.pages.pieces import badge, box, named, severity_badge, tell
 
 _MOVES: dict[IncidentState, str] = {
@@ -23,13 +23,14 @@ _RELEASES = {"caused": "wk-p1", "cleared": "wk-good", "unknown": "wk-neutral"}
 def draw(visit: Visit) -> None:
     """The opening of the page."""
     head = visit.page.head
-    with box(f"wk-lead {style.tone(head.severity) if head.kind != 'nothing-wrong' else 'wk-good'}"):
+    with box(f"wk-lead {_tone(head)}"):
         _badges(head)
+        if head.over:
+            tell(head.over, "wk-over")
         with named(box("wk-sentence", "h1"), id="sentence"):
             for part in head.sentence:
                 tell_as_is(part.text, f"wk-{part.weight}-part")
-        if head.kind == "waiting":
-            _progress()
+        _progress(head)
         if head.facts:
             _facts(visit, head.facts)
         _open_question(head)
@@ -37,12 +38,20 @@ def draw(visit: Visit) -> None:
         _more(visit, head)
 
 
+def _tone(head: Head) -> str:
+    if head.over:
+        return "wk-neutral"
+    return "wk-good" if head.kind == "nothing-wrong" else style.tone(head.severity)
+
+
 def _badges(head: Head) -> None:
     with box("wk-row wk-badges"):
-        severity_badge(head.severity)
-        tell(head.severity_word, "wk-small", "span")
-        badge(words.STATES[head.state])
-        _confidence(head)
+        if head.kind != "nothing-wrong":
+            severity_badge(head.severity)
+            tell(head.severity_word, "wk-small", "span")
+        badge(head.standing, "wk-good" if head.kind == "nothing-wrong" or head.over else "wk-neutral")
+        if head.sure:
+            _confidence(head)
         if head.release:
             badge(head.release, _RELEASES[head.release_kind], head.release_reason)
         box("wk-space")
@@ -61,26 +70,31 @@ def _facts(visit: Visit, facts: tuple[Fact, ...]) -> None:
     with box("wk-answers", "dl"):
         for fact in facts:
             tell(fact.label, tag="dt")
-            with box("wk-do" if fact.label == "Do" else "", "dd") as told:
+            with box("wk-do" if fact.label in ("Do", "Fix") else "", "dd") as told:
                 tell_as_is(fact.text)
                 if fact.evidence:
                     cite(fact.evidence, visit.page.proof.known)
             told.update()
 
 
-def _progress() -> None:
-    with named(box("wk-progress"), role="progressbar", aria_label="being looked into"):
-        box()
-    tell("Evidence is being gathered. This page fills by itself as soon as there is a diagnosis.", "wk-muted")
+def _progress(head: Head) -> None:
+    """A quiet line while it is being looked at; where nobody does and nothing is known yet, that."""
+    if head.looking:
+        with named(box("wk-progress"), role="progressbar", aria_label="being looked at"):
+            box()
+        tell(f"{head.looking}. This page changes by itself when there is a diagnosis.", "wk-muted")
+    elif head.kind == "waiting" and not head.over:
+        tell("It is not being looked at yet. If that stays so for a minute, press “Look again”.", "wk-muted")
 
 
 def _open_question(head: Head) -> None:
-    if not head.inconclusive_because:
+    if not (head.inconclusive_because or head.settling):
         return
     with box("wk-aside"):
-        tell(f"Why it is inconclusive: {head.inconclusive_because}", "wk-strong")
+        if head.inconclusive_because:
+            tell(f"Why it is inconclusive: {head.inconclusive_because}", "wk-strong")
         if head.settling:
-            tell("What would decide it:", "wk-small wk-muted")
+            tell("What would decide it", "wk-h3", "h2")
             with box("wk-dots", "ul"):
                 for text in head.settling:
                     tell(text, tag="li")
@@ -95,7 +109,7 @@ def _changed(head: Head) -> None:
                     tell(text, tag="li")
     for gap in head.gaps:
         with box("wk-row wk-gap"):
-            badge("gap", "wk-p3")
+            badge("not seen", "wk-p3", "what the diagnosis could not take into account")
             tell(gap, tag="span")
 
 
@@ -117,13 +131,14 @@ def _more(visit: Visit, head: Head) -> None:
 
 def draw_moves(visit: Visit) -> Element:
     """What can be said of the incident now."""
-    head, off = visit.page.head, "" if visit.may_operate else NEEDS_OPERATE
+    head = visit.page.head
     with named(box("wk-row wk-moves"), role="group", aria_label="what to do with the incident") as made:
-        button("Look again", partial(look_again, visit), key="l", off=off, title="diagnose it again, as of now")
+        if not visit.may_operate:
+            tell("You may read only: to act takes a token with the scope operate.", "wk-small wk-muted", "span")
+            return made
+        button("Look again", partial(look_again, visit), key="l", title="diagnose it again, as of now")
         for state in head.moves:
-            button(_MOVES[state], partial(_move, visit, state), off=off, title=f"say that it is {words.STATES[state]}")
-        if off:
-            tell("You may read only.", "wk-small wk-muted", "span")
+            button(_MOVES[state], partial(_move, visit, state), title=f"say that it is {words.STATES[state]}")
     return made
 
 

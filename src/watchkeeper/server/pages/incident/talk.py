@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from nicegui import ui
@@ -17,6 +18,7 @@ from watchkeeper.server.pages.incident.view.told import Stretch, stretches_of
 from watchkeeper.server.pages.incident.visit import NEEDS_OPERATE, Visit
 from watchkeeper.server.pages.pieces import box, heading, named, tell
 from watchkeeper.server.pages.shell import BUG
+from watchkeeper.server.places import Places
 from watchkeeper.telemetry.sources import Cancel
 
 NO_CHAT = "Chat is not set up on this server."
@@ -27,10 +29,23 @@ STEPS = 6
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class Asking:
+    """Who answers, and in which places: there are only so many, whoever asks."""
+
+    chat: Answering
+    places: Places
+
+    def answer(self, question: str, conversation: Conversation, say: Callable[[str], None], cancel: Cancel) -> Turn:
+        """One answer; raises QueueFull while no place is free."""
+        with self.places.one():
+            return self.chat.answer(question, conversation, say=say, cancel=cancel)
+
+
 class Talk:
     """One conversation, kept as long as the page is open."""
 
-    def __init__(self, visit: Visit, chat: Answering | None) -> None:
+    def __init__(self, visit: Visit, chat: Asking | None) -> None:
         self._visit, self._chat = visit, chat
         self._conversation = Conversation(case_id=visit.incident_id)
         self._cancel: Cancel | None = None
@@ -121,9 +136,7 @@ class Talk:
         def say(text: str) -> None:
             loop.call_soon_threadsafe(_step, progress, text, cancel)
 
-        return await asyncio.to_thread(
-            self._chat.answer, question[:LONGEST], self._conversation, say=say, cancel=cancel
-        )
+        return await asyncio.to_thread(self._chat.answer, question[:LONGEST], self._conversation, say, cancel)
 
     def _busy(self, is_busy: bool) -> None:
         self._stop.set_visibility(is_busy)

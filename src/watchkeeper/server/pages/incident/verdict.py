@@ -11,7 +11,7 @@ from nicegui.element import Element
 from watchkeeper.domain import Verdict
 from watchkeeper.errors import QueryRejected
 from watchkeeper.server.pages.incident.pieces import button
-from watchkeeper.server.pages.incident.visit import NEEDS_OPERATE, Visit, complain
+from watchkeeper.server.pages.incident.visit import Visit, complain
 from watchkeeper.server.pages.pieces import box, named, section, tell
 
 Judged = Literal["confirmed", "partly", "wrong"]
@@ -34,21 +34,20 @@ class Judge:
         self._judged: Judged | None = None
         self._asked_of: int | None = None
         """The diagnosis that was on the page when the choice was made."""
-        with section("Was it right?", "verdict"), box("wk-stack"):
+        with section("Was it right?", "verdict") as self._section, box("wk-stack"):
             self._given = box("wk-stack")
             with named(box("wk-row"), role="group", aria_label="verdict"):
                 self._buttons: dict[Judged, Element] = {
-                    word: self._choice(word, text, key) for word, text, key in _CHOICES
+                    word: self._choice(word, text, key) for word, text, key in _CHOICES if visit.may_operate
                 }
-            self._off = tell("", "wk-small wk-muted")
+            self._nobody = tell("Nobody has judged it yet.", "wk-muted")
             with box("wk-stack wk-verdict-form") as self._form:
                 self._fields()
         self._form.set_visibility(False)
         self.redraw()
 
     def _choice(self, word: Judged, text: str, key: str) -> Element:
-        off = "" if self._visit.may_operate else NEEDS_OPERATE
-        return named(button(text, partial(self.choose, word), key=key, off=off), aria_pressed="false")
+        return named(button(text, partial(self.choose, word), key=key), aria_pressed="false")
 
     def _fields(self) -> None:
         with box("wk-stack") as self._truth, box("wk-fields"):
@@ -75,9 +74,8 @@ class Judge:
                 options, value=self._component.value if self._component.value in options else None
             )
         is_there = judging.diagnosis is not None
-        self._off.text = "" if is_there else "There is nothing to judge before there is a diagnosis."
-        for made in self._buttons.values():
-            made.set_visibility(is_there)
+        self._section.set_visibility(is_there)
+        self._nobody.set_visibility(not (judging.given or self._visit.may_operate))
 
     def choose(self, word: Judged) -> None:
         """Choose a verdict; it counts when it is recorded."""

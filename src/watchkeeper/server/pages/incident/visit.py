@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 from nicegui import ui
 
-from watchkeeper.domain import Draft, IncidentId
+from watchkeeper.domain import IncidentId
 from watchkeeper.errors import WatchkeeperError
+from watchkeeper.records.summaries import NumberedDraft
 from watchkeeper.server.callers import Caller, Scope
 from watchkeeper.server.duty import Duty
 from watchkeeper.server.pages import words
@@ -26,7 +28,7 @@ class Reading:
 
     mark: str
     page: Page
-    drafts: dict[int, Draft]
+    drafts: dict[int, NumberedDraft]
     """The drafts in full, for those who edit them."""
 
 
@@ -41,8 +43,9 @@ def read(duty: Duty, incident_id: IncidentId) -> Reading:
         duty.parcels(incident_id),
         duty.deeds(incident_id),
         duty.runbook(incident_id),
+        duty.looking(incident_id),
     )
-    return Reading(mark, page, {each.number: each.draft for each in drafts})
+    return Reading(mark, page, {each.number: each for each in drafts})
 
 
 @dataclass
@@ -88,6 +91,11 @@ class Visit:
         say(done)
         await self.refresh()
         return True
+
+    async def catch_up(self) -> None:
+        """Show what there is by now; while it cannot be read, the page says so by itself."""
+        with suppress(WatchkeeperError):
+            await self.refresh()
 
 
 def say(text: str) -> None:

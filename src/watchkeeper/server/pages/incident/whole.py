@@ -11,7 +11,6 @@ from nicegui.element import Element
 
 from watchkeeper.domain import IncidentId
 from watchkeeper.server.callers import Caller
-from watchkeeper.server.chat import Answering
 from watchkeeper.server.duty import Duty
 from watchkeeper.server.pages.incident import (
     affected,
@@ -24,13 +23,15 @@ from watchkeeper.server.pages.incident import (
     timeline,
     topology,
 )
-from watchkeeper.server.pages.incident.talk import Talk
+from watchkeeper.server.pages.incident.graphs import Pictures
+from watchkeeper.server.pages.incident.talk import Asking, Talk
 from watchkeeper.server.pages.incident.verdict import Judge
 from watchkeeper.server.pages.incident.view import Page
 from watchkeeper.server.pages.incident.visit import May, Visit, read
 from watchkeeper.server.pages.pieces import box
 from watchkeeper.server.pages.shell import key_told, keys, live
 
+_KEYS = {"c": "ask in chat", "l": "look again", "1 / 2 / 3": "verdict: confirmed, partly, wrong"}
 _HERE = Path(__file__).parent
 
 
@@ -58,7 +59,7 @@ class _Block:
             self.draw()
 
 
-async def show(duty: Duty, chat: Answering | None, caller: Caller, incident_id: IncidentId, may: May) -> None:
+async def show(duty: Duty, chat: Asking | None, caller: Caller, incident_id: IncidentId, may: May) -> None:
     """Fill the page of one incident, and keep it true; call it inside the page's frame.
 
     Raises QueryRejected where there is no such incident, RecordsUnavailable where nothing can be read.
@@ -75,29 +76,39 @@ async def show(duty: Duty, chat: Answering | None, caller: Caller, incident_id: 
     ui.add_head_html(f"<style>{_sheet()}</style>")
     with box("wk-incident"):
         with box("wk-main"):
-            blocks += _upper(visit)
+            blocks += _head(visit)
+            pictures = Pictures(visit)
+            blocks += _reasons(visit)
             dialogs = drafts.Dialogs(visit)
             blocks.append(_block(partial(drafts.draw, visit, dialogs), lambda page: page.papers))
             judge = Judge(visit)
             blocks.append(_block(partial(audit.draw, visit), lambda page: page.trail))
         talk = Talk(visit, chat)
+    blocks.append(_Block(None, pictures.renew, lambda page: page.marks, visit.page.marks))
     blocks.append(_Block(None, judge.redraw, lambda page: page.judging, visit.page.judging))
     blocks.append(_Block(None, talk.redraw, lambda page: page.questions, visit.page.questions))
     for block in blocks:
         block.fill(visit.page)
     keys(drafts.keys(visit, dialogs))
-    for key, does in (("c", "ask in chat"), ("l", "look again"), ("1 / 2 / 3", "verdict: confirmed, partly, wrong")):
-        key_told(key, does)
+    if visit.may_operate:
+        for key, does in _KEYS.items():
+            key_told(key, does)
     ui.context.client.on_disconnect(talk.leave)
     ui.run_javascript(_script())
     live(duty, refresh, reading.mark)
 
 
-def _upper(visit: Visit) -> list[_Block]:
-    """The blocks above the drafts, in their order."""
+def _head(visit: Visit) -> list[_Block]:
+    """The opening of the page."""
     return [
         _block(partial(head.draw, visit), lambda page: page.head),
         _block(partial(head.draw_moves, visit), lambda page: page.head.moves),
+    ]
+
+
+def _reasons(visit: Visit) -> list[_Block]:
+    """The blocks above the drafts, in their order."""
+    return [
         _block(partial(fix.draw, visit), lambda page: page.fix),
         _block(partial(hypotheses.draw, visit), lambda page: page.causes),
         _block(partial(evidence.draw, visit), lambda page: page.proof),

@@ -35,6 +35,8 @@ class Paper:
     """One draft."""
 
     number: int
+    digest: str
+    """Of the words that are shown."""
     kind: str
     title: str
     text: str
@@ -74,6 +76,7 @@ def _paper(numbered: NumberedDraft, parcels: Sequence[KeptParcel]) -> Paper:
     draft = numbered.draft
     return Paper(
         number=numbered.number,
+        digest=numbered.digest,
         kind=kind_of(draft),
         title=phrases.line(draft.title, 300),
         text=phrases.block(draft.text),

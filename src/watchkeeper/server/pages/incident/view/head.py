@@ -1,11 +1,13 @@
 """The opening of the page: one sentence, how sure, which release, what changed, what can be done about it now."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from watchkeeper.domain import CaseFile, Diagnosis, IncidentState, KeptAlert, ReleaseVerdict, Scope, Severity
+from watchkeeper.records.summaries import OVER, Deed
 from watchkeeper.server.pages import words
 from watchkeeper.server.pages.incident.view import phrases
 
@@ -55,7 +57,10 @@ class Head:
     severity_word: str
     severity_reason: str
     state: IncidentState
+    standing: str
+    """Where it is, in a word or two."""
     sure: str
+    """How sure the diagnosis is; empty where it names no cause."""
     probability: float | None
     release: str
     release_reason: str
@@ -63,6 +68,7 @@ class Head:
     facts: tuple[Fact, ...]
     changed: tuple[str, ...]
     inconclusive_because: str
+    """Empty where the sentence says it already."""
     settling: tuple[str, ...]
     """What would decide it, where it is inconclusive."""
     gaps: tuple[str, ...]
@@ -70,6 +76,10 @@ class Head:
     moves: tuple[IncidentState, ...]
     told: str
     """Which diagnosis of how many, when, by whom, at what cost."""
+    looking: str = ""
+    """That it is being looked at now, since when and why; empty while it is not."""
+    over: str = ""
+    """That it has ended, when and by whom; empty while it is open."""
 
     @property
     def text(self) -> str:
@@ -77,7 +87,9 @@ class Head:
         return "".join(part.text for part in self.sentence)
 
 
-def head_of(case: CaseFile, alerts: tuple[KeptAlert, ...]) -> Head:
+def head_of(
+    case: CaseFile, alerts: tuple[KeptAlert, ...], deeds: Sequence[Deed] = (), looking: str | None = None
+) -> Head:
     """The opening of a case, whether it has been diagnosed or not."""
     incident, latest = case.incident, case.latest
     severity = case.assignment.severity if case.assignment else incident.severity
@@ -85,25 +97,28 @@ def head_of(case: CaseFile, alerts: tuple[KeptAlert, ...]) -> Head:
     is_open = latest is not None and latest.status == "inconclusive"
     return Head(
         incident_id=incident.id,
-        sentence=_sentence(latest) if latest else _waiting(case, alerts),
+        sentence=_sentence(latest, case, alerts) if latest else _waiting(case, alerts),
         kind=latest.status if latest else "waiting",
         severity=severity,
         severity_word=phrases.SEVERITIES[severity] if severity else "not judged",
         severity_reason=phrases.line(case.assignment.reason) if case.assignment else "",
         state=incident.state,
-        sure=_sure(latest),
+        standing=words.standing(incident.state, latest.status if latest else None),
+        sure=words.sure(top.probability) if top and latest and latest.status == "diagnosed" else "",
         probability=top.probability if top and latest and latest.status == "diagnosed" else None,
-        release=_release(latest.release) if latest else "",
+        release=_release(latest.release) if latest and latest.status != "nothing-wrong" else "",
         release_reason=phrases.line(latest.release.reason) if latest else "",
         release_kind=_release_kind(latest.release) if latest else "unknown",
-        facts=tuple(_facts(latest)) if latest else (),
+        facts=tuple(_facts(latest, "Fix" if incident.state in OVER else "Do")) if latest else (),
         changed=_lines(latest.changed) if latest else (),
-        inconclusive_because=phrases.line(latest.inconclusive_because) if latest else "",
+        inconclusive_because=phrases.line(latest.inconclusive_because) if latest and not _is_bare(latest) else "",
         settling=_settling(latest) if is_open and latest else (),
         gaps=_lines(latest.gaps) if latest else (),
         notes=_lines(latest.notes) if latest else (),
         moves=MOVES[incident.state],
         told=_told(case, latest) if latest else "",
+        looking=phrases.line(looking),
+        over=_over(case, alerts, deeds),
     )
 
 
@@ -111,8 +126,21 @@ def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(phrases.line(text) for text in texts)
 
 
-def _sentence(diagnosis: Diagnosis) -> tuple[Part, ...]:
+def _is_bare(diagnosis: Diagnosis) -> bool:
+    """Whether its headline says no more than why it is inconclusive: then what was noticed is to be said first."""
+    because = diagnosis.inconclusive_because
+    return because is not None and diagnosis.headline in (f"Inconclusive: {because}", because)
+
+
+def _sentence(diagnosis: Diagnosis, case: CaseFile, alerts: tuple[KeptAlert, ...]) -> tuple[Part, ...]:
     """The headline; where it has the usual form, what is wrong and why are set off."""
+    if _is_bare(diagnosis):
+        what, at = _noticed(case, alerts)
+        because = phrases.line(diagnosis.inconclusive_because).rstrip(".")
+        return (Part(what, "strong"), Part(f", noticed at {at} UTC. Why is not clear: "), Part(because), Part("."))
+    if diagnosis.status == "nothing-wrong":
+        begin, colon, rest = phrases.line(diagnosis.headline).partition(":")
+        return (Part(begin[:1].upper() + begin[1:], "strong"), Part(f"{colon}{rest}"))
     text = phrases.line(diagnosis.headline)
     text = text[:1].upper() + text[1:]
     form = _SENTENCE.fullmatch(text)
@@ -127,20 +155,30 @@ def _sentence(diagnosis: Diagnosis) -> tuple[Part, ...]:
 
 
 def _waiting(case: CaseFile, alerts: tuple[KeptAlert, ...]) -> tuple[Part, ...]:
+    what, at = _noticed(case, alerts)
+    return (Part(what, "strong"), Part(f", noticed at {at} UTC. Why is not known yet."))
+
+
+def _noticed(case: CaseFile, alerts: tuple[KeptAlert, ...]) -> tuple[str, str]:
+    """What was noticed first, of whom, and the time of the day."""
     first = min(case.incident.signals, key=lambda signal: signal.at)
     since = min((first.at, *(each.received_at for each in alerts)))
-    what = phrases.foreign(first.text, 300) or (alerts and phrases.foreign(alerts[-1].alert.name)) or "something"
-    return (Part("Being looked into", "strong"), Part(f" since {phrases.clock(since)} UTC: {what}"))
+    named = phrases.foreign(alerts[-1].alert.name) if alerts else ""
+    what = phrases.foreign(first.text, 300).rstrip(".") or named or "something is wrong"
+    name = phrases.line(case.incident.service or first.service, phrases.NAME)
+    told = f"{name}: {what}" if name and name not in what else f"{what[:1].upper()}{what[1:]}"
+    return (what if name and what.startswith(name) else told), phrases.clock(since)
 
 
-def _sure(diagnosis: Diagnosis | None) -> str:
-    if diagnosis is None:
-        return "not diagnosed yet"
-    if diagnosis.status == "nothing-wrong":
-        return "nothing wrong found"
-    if diagnosis.status == "inconclusive":
-        return "inconclusive"
-    return words.sure(diagnosis.hypotheses[0].probability)
+def _over(case: CaseFile, alerts: Sequence[KeptAlert], deeds: Sequence[Deed]) -> str:
+    state = case.incident.state
+    if state not in OVER:
+        return ""
+    done = max((deed for deed in deeds if deed.deed == state), key=lambda deed: deed.at, default=None)
+    if done is not None:
+        return f"It is over: {state} at {phrases.moment(done.at)} by {phrases.line(done.by, phrases.NAME)}."
+    ends = [kept.alert.ends_at for kept in alerts if kept.alert.ends_at is not None]
+    return f"It is over: its last alert ended at {phrases.moment(max(ends))}." if ends else f"It is over: {state}."
 
 
 def _release(verdict: ReleaseVerdict) -> str:
@@ -160,10 +198,10 @@ def _release_kind(verdict: ReleaseVerdict) -> Literal["caused", "cleared", "unkn
     return "cleared" if verdict.status == "not-release-related" else "unknown"
 
 
-def _facts(diagnosis: Diagnosis) -> list[Fact]:
+def _facts(diagnosis: Diagnosis, fix: str) -> list[Fact]:
     found = []
     if diagnosis.suggested_fix:
-        found.append(Fact("Do", phrases.line(diagnosis.suggested_fix)))
+        found.append(Fact(fix, phrases.line(diagnosis.suggested_fix)))
     if who := _who(diagnosis.scope):
         found.append(Fact("Who", who, diagnosis.scope.users.evidence if diagnosis.scope.users else None))
     if diagnosis.scope.since:

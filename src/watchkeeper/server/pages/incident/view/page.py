@@ -9,7 +9,7 @@ from watchkeeper.records.summaries import Deed, NumberedDraft
 from watchkeeper.server.pages.incident.view import phrases
 from watchkeeper.server.pages.incident.view.affected import Impact, impact_of
 from watchkeeper.server.pages.incident.view.causes import Causes, causes_of
-from watchkeeper.server.pages.incident.view.charts import marks_of
+from watchkeeper.server.pages.incident.view.charts import Mark, marks_of
 from watchkeeper.server.pages.incident.view.course import Day, changes_known, course_of, said
 from watchkeeper.server.pages.incident.view.drafts import Papers, papers_of
 from watchkeeper.server.pages.incident.view.evidence import Proof, proof_of
@@ -59,6 +59,8 @@ class Page:
     fix: Fix
     causes: Causes
     proof: Proof
+    marks: tuple[Mark, ...]
+    """The moments that courses over time are marked with."""
     course: tuple[Day, ...]
     topology: Topology
     impact: Impact
@@ -76,6 +78,7 @@ def page_of(
     parcels: Sequence[KeptParcel] = (),
     deeds: Sequence[Deed] = (),
     runbook: Sequence[str] = (),
+    looking: str | None = None,
 ) -> Page:
     """The page of a case."""
     latest = case.latest
@@ -83,10 +86,11 @@ def page_of(
     marks = marks_of(latest.scope.since if latest else None, changes)
     topology = topology_of(case)
     return Page(
-        head=head_of(case, tuple(alerts)),
+        head=head_of(case, tuple(alerts), deeds, looking),
         fix=_fix(latest, runbook),
         causes=causes_of(latest),
         proof=proof_of(case, marks),
+        marks=marks,
         course=course_of(case, alerts, parcels, deeds),
         topology=topology,
         impact=impact_of(latest),
