@@ -305,3 +305,14 @@ def test_any_bytes_are_read_or_rejected(source: str, raw: bytes) -> None:
 )
 def test_any_json_is_mapped_or_rejected(known: Senders, source: str, raw: object) -> None:
     assert is_answered(known, source, raw)
+
+
+def test_an_alert_that_cannot_be_read_does_not_lose_the_others_and_is_not_lost_itself(known: Senders) -> None:
+    good = alert({"alertname": "Slow", "service": "cart"})
+    bad = {**good, "startsAt": "the day before yesterday"}
+    told = read(known, "alertmanager", {"version": "4", "alerts": [good, bad]}).alerts
+    assert [each.name for each in told] == ["Slow", "an alert that cannot be read"]
+    assert told[1].status == "firing"
+    assert "alerts[1].startsAt: expected a time" in told[1].text
+    again = read(known, "alertmanager", {"version": "4", "alerts": [bad, good]}).alerts
+    assert again[0].fingerprint == told[1].fingerprint

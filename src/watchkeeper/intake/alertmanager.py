@@ -20,7 +20,7 @@ def read(body: bytes, reading: Reading) -> ReadPost:
         raise PayloadRejected(f"version: expected {VERSION!r}, not {bodies.shown(post['version'])}")
     told = bodies.entries(post.get("alerts"), "alerts")
     return ReadPost(
-        tuple(_alert(entry, f"alerts[{at}]", post, reading) for at, entry in enumerate(told)),
+        tuple(bodies.each(told, "alerts[{at}]", lambda entry, where: _alert(entry, where, post, reading), reading)),
         bodies.count(post.get("truncatedAlerts")),
     )
 

@@ -19,6 +19,7 @@ LABEL, VALUE, SERVICE, NAME, TEXT, GROUP, LINK, FINGERPRINT = 128, 1000, 253, 25
 """The most characters that are kept of each."""
 SPARE = 500
 """Characters beyond the limit that are redacted too, so that a secret is not cut until it looks like none."""
+UNREAD = "an alert that cannot be read"
 YEAR_OF_NONE = 1
 """Go's zero time is of this year: it means that there is none."""
 MILLISECONDS = 1e11
@@ -90,6 +91,30 @@ def entries(value: object, where: str) -> list[object]:
     if len(value) > MOST_ALERTS:
         raise PayloadRejected(f"{where}: expected at most {MOST_ALERTS} alerts in one body, not {len(value)}")
     return value
+
+
+def each(told: Sequence[object], where: str, read: Callable[[object, str], Alert], reading: Reading) -> list[Alert]:
+    """The entries as alerts; one that cannot be read, among others that can, is an alert that says so.
+
+    Senders do not repeat a body that was refused: for one bad entry the good ones must not be lost. Raises
+    PayloadRejected where none can be read.
+    """
+    found: list[Alert] = []
+    refused: list[PayloadRejected] = []
+    for at, entry in enumerate(told):
+        try:
+            found.append(read(entry, where.format(at=at)))
+        except PayloadRejected as error:
+            refused.append(error)
+            found.append(_unread(entry, error, reading))
+    if refused and len(refused) == len(found):
+        raise refused[0]
+    return found
+
+
+def _unread(entry: object, error: PayloadRejected, reading: Reading) -> Alert:
+    told = Told(status="firing", name=UNREAD, texts=[str(error)], fingerprint=f"{reading.source}:{as_text(entry)}")
+    return alert(told, reading)
 
 
 def count(value: object) -> int:

@@ -19,7 +19,7 @@ def read(body: bytes, reading: Reading) -> ReadPost:
     post = bodies.section(bodies.parsed(body), "the body")
     told = bodies.entries(post.get("alerts"), "alerts")
     return ReadPost(
-        tuple(_alert(entry, f"alerts[{at}]", post, reading) for at, entry in enumerate(told)),
+        tuple(bodies.each(told, "alerts[{at}]", lambda entry, where: _alert(entry, where, post, reading), reading)),
         bodies.count(post.get("truncatedAlerts")),
     )
 

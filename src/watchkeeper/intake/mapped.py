@@ -79,7 +79,9 @@ def read(body: bytes, mapping: Mapping, reading: Reading) -> ReadPost:
         raise PayloadRejected(f"the body: expected alerts at {mapping.alerts}, but there is nothing")
     # `$.alerts` and `$.alerts[*]` mean the same.
     told = bodies.entries(found[0] if len(found) == 1 and isinstance(found[0], list) else found, mapping.alerts)
-    return ReadPost(tuple(_alert(entry, f"alert {at}", mapping, reading) for at, entry in enumerate(told)))
+    return ReadPost(
+        tuple(bodies.each(told, "alert {at}", lambda entry, where: _alert(entry, where, mapping, reading), reading))
+    )
 
 
 def _alert(value: object, where: str, mapping: Mapping, reading: Reading) -> Alert:
