@@ -59,7 +59,9 @@ class KillingSteps(IncidentSteps):
             self._die("middle")
             return done
 
-        saving: Any = lambda: _Saving(records(), partial(self._die, "middle"))  # noqa: E731
+        def saving() -> Any:
+            return _Saving(records(), partial(self._die, "middle"))
+
         super().__init__(settings, sources, saving, say, plan_and_put=put, **more)
 
     def begin(self, incident_id: IncidentId, occasion: str) -> int:

@@ -1,4 +1,4 @@
-"""Each thing that the real server leans on, down for a while: it is said, nothing is lost, and all is caught up with."""
+"""Whatever the real server leans on, down for a while: it is said, nothing is lost, and all is caught up with."""
 
 import resource
 import sqlite3
