@@ -32,6 +32,11 @@ class Books:
         self._records: Records | None = None
 
     @property
+    def place(self) -> str:
+        """Where they are, as people are told: a file of the home by its name alone."""
+        return self.records.name.removeprefix(f"{self._settings.home}/")
+
+    @property
     def records(self) -> "Records":
         """Cases and verdicts."""
         from watchkeeper.records.store import Records

@@ -27,7 +27,7 @@ def needed(books: Books, conductor: Conductor) -> Mapping[str, Check]:
         if conductor.name not in books.workers.living(datetime.now(UTC) - WRITTEN):
             seconds = f"{WRITTEN.total_seconds():g}"
             raise RecordsUnavailable(f"{books.records.name} could not be written for the last {seconds} s")
-        return f"cases are kept in {books.records.name}"
+        return f"cases are kept in {books.place}"
 
     def workflows() -> str:
         if (trouble := conductor.trouble()) is not None:
