@@ -143,7 +143,7 @@ class OnDuty:
         """Say where it is now; its ticket follows."""
         self._books.decisions.move(incident_id, state, by)
         if state == "reopened":
-            self._look(incident_id, f"reopened {len(self.case(incident_id).diagnoses)}")
+            self._look(incident_id, f"request {len(self.case(incident_id).diagnoses)}")
         self._plan(incident_id)
 
     def send_again(self, key: str, by: str) -> None:

@@ -12,9 +12,9 @@ def worker(
     telemetry: Annotated[str, typer.Option(metavar="URL", help="The server that keeps the telemetry.")],
     name: Annotated[str | None, typer.Option(metavar="N", help="Its name, which no other worker has.")] = None,
 ) -> None:
-    """Look into incidents beside the server, with records and workflows on a shared PostgreSQL.
+    """Look into incidents beside the server.
 
-    Runs until interrupted; what it is at then is taken over by others.
+    Records and workflows are on a shared PostgreSQL. Runs until interrupted; what it is at then is taken over by others.
     """
     from watchkeeper import assembly, settings
     from watchkeeper.assembly.working import at_work, require_shared
