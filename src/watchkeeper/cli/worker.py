@@ -14,7 +14,7 @@ def worker(
 ) -> None:
     """Look into incidents beside the server.
 
-    Records and workflows are on a shared PostgreSQL. Runs until interrupted; what it is at then is taken over by others.
+    Records and workflows are on a shared PostgreSQL. Runs until interrupted; what it is at then others take over.
     """
     from watchkeeper import assembly, settings
     from watchkeeper.assembly.working import at_work, require_shared
