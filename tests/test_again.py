@@ -1,12 +1,6 @@
 """An incident diagnosed again: by the pipeline, on request, and by the server's loop."""
 
-from datetime import timedelta
-from pathlib import Path
-
-import pytest
-
 from made_shop import Shop, at
-from watchkeeper import assembly, settings
 from watchkeeper.diagnosis.audit import audit
 from watchkeeper.domain import CaseFile, Signal
 from watchkeeper.pipeline import READINGS, diagnose, diagnose_again
@@ -65,51 +59,6 @@ def test_a_change_that_was_posted_late_is_blamed_the_second_time_and_that_is_sai
     again = diagnose_again(case, sources, now=at(300), occasion="late change")  # type: ignore[arg-type]
     assert again.diagnoses[1].release.status == "caused"
     assert "a release is blamed (checkout-1.1.0) now, not release related before" in again.diagnoses[1].changed
-
-
-def kept(home: Path, case: CaseFile) -> CaseFile:
-    with assembly.open_records(settings.load()) as records:
-        return records.case(case.incident.id)
-
-
-@pytest.fixture
-def open_case(home: Path) -> tuple[Store, CaseFile]:
-    store = shop().store()
-    case = first_look(store)
-    assembly.save_case(settings.load(), case)
-    return store, case
-
-
-def test_the_loop_diagnoses_what_is_due_and_keeps_it(home: Path, open_case: tuple[Store, CaseFile]):
-    store, case = open_case
-    chosen = settings.load()
-    assert assembly.diagnose_due(chosen, store, lambda _: None, at(NOTICED + 60)) == 0
-    assert assembly.diagnose_due(chosen, store, lambda _: None, at(NOTICED + 125)) == 1
-    again = kept(home, case)
-    assert [d.occasion for d in again.diagnoses] == ["signal", "after 2 minutes"]
-    assert (home / "cases" / case.incident.id / "ticket.md").exists()
-    assert assembly.diagnose_due(chosen, store, lambda _: None, at(NOTICED + 130)) == 0
-
-
-def test_the_loop_leaves_recordings_and_old_cases_alone(home: Path, open_case: tuple[Store, CaseFile]):
-    store, case = open_case
-    assert assembly.diagnose_due(settings.load(), store, lambda _: None, at(NOTICED) + timedelta(hours=2)) == 0
-    recorded = case.incident.model_copy(update={"is_recorded": True})
-    assembly.save_case(settings.load(), case.model_copy(update={"incident": recorded}))
-    assert assembly.diagnose_due(settings.load(), store, lambda _: None, at(NOTICED + 125)) == 0
-
-
-class Broken:
-    """A store that breaks at whatever it is asked."""
-
-    def __getattr__(self, name: str) -> object:
-        raise RuntimeError("a bug")
-
-
-def test_one_case_that_cannot_be_diagnosed_does_not_end_the_round(home: Path, open_case: tuple[Store, CaseFile]):
-    said: list[str] = []
-    assert assembly.diagnose_due(settings.load(), Broken(), said.append, at(NOTICED + 125)) == 0  # type: ignore[arg-type]
-    assert said == ["INC-2026-0001 could not be diagnosed again: RuntimeError: a bug"]
 
 
 def test_that_it_is_over_is_told_and_what_it_was_stays_explained():

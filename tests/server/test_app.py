@@ -7,9 +7,9 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from watchkeeper.errors import RecordsUnavailable, StoreUnavailable
+from watchkeeper.errors import StoreUnavailable
 from watchkeeper.server.access import OpenToAll
-from watchkeeper.server.app import Chore, Wiring, create_app
+from watchkeeper.server.app import Wiring, create_app
 from watchkeeper.telemetry.live import Batch
 from watchkeeper.telemetry.recording import store_of
 from watchkeeper.telemetry.sources import Sources
@@ -50,21 +50,3 @@ def test_retention_goes_on_after_it_failed(said: list[structlog.typing.EventDict
     asyncio.run(run_until_tidied(store, times=3))
     assert all(time.tzinfo is not None for time in store.times)
     assert [line["log_level"] for line in said] == ["error", "error"]
-
-
-def test_cases_are_looked_at_again_though_it_failed_before(said: list[structlog.typing.EventDict]) -> None:
-    looked: list[datetime] = []
-
-    def diagnose_due(now: datetime) -> None:
-        looked.append(now)
-        if len(looked) == 1:
-            raise RecordsUnavailable("the records are locked")
-
-    async def run() -> None:
-        app = create_app(Wiring(store=Tidied([]), gate=OpenToAll(), chores=[Chore("diagnosis", diagnose_due, 0.001)]))
-        async with asyncio.timeout(30), app.router.lifespan_context(app):
-            while len(looked) < 3:
-                await asyncio.sleep(0)
-
-    asyncio.run(run())
-    assert [line["event"] for line in said] == ["diagnosis failed"]

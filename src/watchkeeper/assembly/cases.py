@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from watchkeeper import catalogue, library, pipeline
 from watchkeeper.assembly.sources import Say, latest
-from watchkeeper.diagnosis.again import OPEN_STATES, occasion
 from watchkeeper.diagnosis.dossier import Investigator
 from watchkeeper.domain import CaseFile, Change, Signal, Window
 from watchkeeper.drafts.evidence_page import evidence_page
@@ -136,31 +135,6 @@ def require_same_telemetry(case: CaseFile, sources: Sources) -> None:
             f"{case.incident.id} is of {window.start:%Y-%m-%d %H:%M} to {window.end:%H:%M %Z}, "
             "and there is no telemetry of that time here: name the recording that it was diagnosed from"
         )
-
-
-def diagnose_due(settings: Settings, sources: Sources, say: Say, now: datetime) -> int:
-    """Diagnose again every open case that is due (`diagnosis.again`), and keep it; how many that were.
-
-    Cases made from recordings are left alone: their telemetry is not here. Raises RecordsUnavailable.
-    """
-    done = 0
-    with open_records(settings) as records:
-        listed = records.cases(since=now - timedelta(hours=WATCHED_HOURS))
-        cases = [records.case(each.incident_id) for each in listed if each.state in OPEN_STATES]
-    for case in cases:
-        try:
-            done += _again_if_due(settings, case, sources, say, now)
-        except Exception as error:  # noqa: BLE001  one case that cannot be diagnosed must not starve the others
-            say(f"{case.incident.id} could not be diagnosed again: {type(error).__name__}: {error}")
-    return done
-
-
-def _again_if_due(settings: Settings, case: CaseFile, sources: Sources, say: Say, now: datetime) -> bool:
-    why = None if case.incident.is_recorded else occasion(case, now, changes_known(sources, case, now))
-    if why is None:
-        return False
-    save_case(settings, diagnose_again(settings, case, sources, say, why=why, now=now), say)
-    return True
 
 
 def changes_known(sources: Sources, case: CaseFile, now: datetime) -> list[Change]:

@@ -25,8 +25,6 @@ from watchkeeper.telemetry.bodies import MAXIMUM_BODY_BYTES
 from watchkeeper.telemetry.sources import Sources
 
 RETENTION_SECONDS = 60.0
-AGAIN_SECONDS = 10.0
-"""How often it is looked whether a case is due to be diagnosed again."""
 DECODERS, READERS, CLERKS = 2, 4, 4
 """Threads that decode what comes in, that ask the telemetry, and that ask the records: none waits for another kind."""
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]", "::1")
@@ -47,16 +45,6 @@ class Store(Sink, Protocol):
         """Drop what is too old or too much."""
 
 
-@dataclass(frozen=True)
-class Chore:
-    """Some work that is done again and again while the server runs, one time after the other."""
-
-    name: str
-    work: Callable[[datetime], object]
-    """Called with the time, in a thread."""
-    every_seconds: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
     """What the application is made of; what is left out is not there."""
@@ -71,7 +59,6 @@ class Wiring:
     """More names under which it answers."""
     maximum_body_bytes: int = MAXIMUM_BODY_BYTES
     retention_seconds: float = RETENTION_SECONDS
-    chores: Sequence[Chore] = ()
     answering: chat.Answering | None = None
     """Answers questions at /v1/chat."""
     places: Places = field(default_factory=Places)
@@ -94,15 +81,13 @@ def create_app(wiring: Wiring) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        retention = Chore("retention", wiring.store.retain, wiring.retention_seconds)
-        chores = [asyncio.create_task(_regularly(chore, readers)) for chore in (retention, *wiring.chores)]
+        retention = asyncio.create_task(_retain(wiring.store, wiring.retention_seconds, readers))
         try:
             yield
         finally:
-            for chore in chores:
-                chore.cancel()
-                with suppress(asyncio.CancelledError):
-                    await chore
+            retention.cancel()
+            with suppress(asyncio.CancelledError):
+                await retention
             decoders.shutdown()
             readers.shutdown()
             clerks.shutdown()
@@ -153,14 +138,14 @@ def _routers(
     return routers + [make(clerks) for make in wiring.routers]
 
 
-async def _regularly(chore: Chore, workers: ThreadPoolExecutor) -> None:
-    """Some work, again and again; what cannot be done now may be later."""
+async def _retain(store: Store, every_seconds: float, workers: ThreadPoolExecutor) -> None:
+    """Drop what is due, again and again; what cannot be dropped now may be later."""
     loop = asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(chore.every_seconds)
+        await asyncio.sleep(every_seconds)
         try:
-            await loop.run_in_executor(workers, chore.work, datetime.now(UTC))
+            await loop.run_in_executor(workers, store.retain, datetime.now(UTC))
         except WatchkeeperError as error:
-            _log.error(f"{chore.name} failed", reason=str(error))
-        except Exception:  # noqa: BLE001  # a bug in a chore must not end what keeps the disk from filling
-            _log.exception(f"{chore.name} failed; the server goes on without it until the next time")
+            _log.error("retention failed", reason=str(error))
+        except Exception:  # noqa: BLE001  # a bug must not end what keeps the disk from filling
+            _log.exception("retention failed; the server goes on without it until the next time")
