@@ -11,9 +11,10 @@ unexport VIRTUAL_ENV
 USE_STAMP := .venv/.for-use
 LAB_STAMP := .venv/.for-drills
 DEV_STAMP := .venv/.for-tests
-# Tests run in one process more than there are cores, as some only wait, and four at most; those of one module stay
-# together, so that what it prepares is made once.
-SIDE_BY_SIDE := -n $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1))) --maxprocesses 4 --dist loadscope
+# Tests run in two processes more than there are cores, as some only wait, and six at most; those of one module stay
+# together, so that what it prepares is made once, and in their order, so that the longest do not come last.
+PROCESSES := $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 2)))
+SIDE_BY_SIDE := -n $(PROCESSES) --maxprocesses 6 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test lint bench drills exams pictures

@@ -1,5 +1,7 @@
 """What all tests share: a home of their own, and a way to forbid skips."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A $WATCHKEEPER_HOME of the test's own, so that no test reads or writes the person's."""
-    folder = tmp_path_factory.mktemp("home")
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A $WATCHKEEPER_HOME of the test's own, so that no test reads or writes the person's.
+
+    Its path is short, as people's are: it is in lines that must fit a terminal.
+    """
+    with tempfile.TemporaryDirectory(prefix="wk-", ignore_cleanup_errors=True) as name:
+        yield _home_at(Path(name), monkeypatch)
+
+
+def _home_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WATCHKEEPER_HOME", str(folder))
     for name in ("WATCHKEEPER_CONFIG", "WATCHKEEPER_TOKEN"):
         monkeypatch.delenv(name, raising=False)
