@@ -61,3 +61,15 @@ def test_a_slow_dependency_is_reached_by_a_detour() -> None:
 def test_only_pool_exhaustion_needs_a_small_pool() -> None:
     assert prepared("pool-exhaustion", "cart", LAYOUT).pool_sizes == {"cart": 1}
     assert prepared("crash", "cart", LAYOUT) == LAYOUT
+
+
+def test_a_quiet_run_may_have_as_many_innocent_deploys_as_are_asked_for() -> None:
+    assert plan("nothing", seed=1, minutes=60, deploys=12).deploys == 12
+
+
+@pytest.mark.parametrize(
+    ("kind", "deploys", "reason"), [("crash", 2, "a quiet run"), ("nothing", 61, "0 to 60 deploys")]
+)
+def test_innocent_deploys_that_cannot_be_spread_are_rejected(kind: str, deploys: int, reason: str) -> None:
+    with pytest.raises(QueryRejected, match=reason):
+        plan(kind, minutes=60, deploys=deploys)

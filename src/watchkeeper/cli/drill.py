@@ -45,6 +45,7 @@ def run_drill(
     size: Annotated[float, typer.Option(metavar="X", help="How hard: 1 is usual.")] = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="What else happens, and when.")] = 0,
     minutes: Annotated[float, typer.Option(metavar="M", help="How long it runs.")] = 6.0,
+    deploys: Annotated[int | None, typer.Option(metavar="N", help="How many innocent ones `nothing` has.")] = None,
     record: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep telemetry and truth there.")] = None,
 ) -> None:
     """Break a shop of real processes, then diagnose it.
@@ -59,7 +60,7 @@ def run_drill(
     from watchkeeper.cli.screen import say
 
     chosen = settings.load(context.obj)
-    drill = drills.plan(kind, service, size, seed, minutes)
+    drill = drills.plan(kind, service, size, seed, minutes, deploys)
     url = None if record is not None else live_drills.running_url(chosen)
     if url is not None:
         live_drill.run_before_server(chosen, url, drill, drills.run)

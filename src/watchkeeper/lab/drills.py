@@ -14,6 +14,7 @@ from watchkeeper.lab.truth import KINDS, Drill, Truth
 
 LEAST_MINUTES, MOST_MINUTES = 0.2, 120.0
 LEAST_SIZE, MOST_SIZE = 0.1, 5.0
+MOST_DEPLOYS_A_MINUTE = 1.0
 
 __all__ = ["Drill", "DrillDescription", "Truth", "catalogue", "plan", "run"]
 
@@ -23,7 +24,14 @@ def catalogue() -> list[DrillDescription]:
     return list(DESCRIPTIONS)
 
 
-def plan(kind: str, service: str | None = None, size: float = 1.0, seed: int = 0, minutes: float = 6.0) -> Drill:
+def plan(
+    kind: str,
+    service: str | None = None,
+    size: float = 1.0,
+    seed: int = 0,
+    minutes: float = 6.0,
+    deploys: int | None = None,
+) -> Drill:
     """A drill that can be run; the seed picks the service where none is named. Raises QueryRejected otherwise."""
     description = next((each for each in DESCRIPTIONS if each.kind == kind), None)
     if description is None:
@@ -36,9 +44,15 @@ def plan(kind: str, service: str | None = None, size: float = 1.0, seed: int = 0
     if service is not None and service not in targets:
         whom = f"one of {', '.join(targets)}" if targets else "no service"
         raise QueryRejected(f"{kind} can hit {whom}, not {service}")
+    if deploys is not None and targets:
+        raise QueryRejected(f"innocent deploys are spread over a quiet run (nothing), not over {kind}")
+    if deploys is not None and not 0 <= deploys <= minutes * MOST_DEPLOYS_A_MINUTE:
+        raise QueryRejected(
+            f"a quiet run of {minutes:g} minutes has 0 to {int(minutes * MOST_DEPLOYS_A_MINUTE)} deploys"
+        )
     if service is None and targets:
         service = random.Random(f"{kind}/{seed}").choice(targets)
-    return Drill(description.kind, service, size, seed, minutes)
+    return Drill(description.kind, service, size, seed, minutes, deploys)
 
 
 def run(drill: Drill, endpoint: str, headers: dict[str, str], say: Callable[[str], None]) -> Truth:

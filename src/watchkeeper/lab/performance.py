@@ -81,7 +81,9 @@ class Performance:
 
     def _plan_innocent_deploys(self, onset: float, warm: float) -> None:
         target = self._drill.service
-        if target is None:
+        if target is None and self._drill.deploys is not None:
+            self._spread_deploys(self._drill.deploys, warm)
+        elif target is None:
             for _ in range(self._chance.choice((0, 1, 1, 2))):
                 self._plan_deploy(self._chance.choice(SERVICES), self._chance.uniform(warm + 10, self._seconds * 0.85))
         elif self._drill.kind == "slow-dependency":
@@ -93,6 +95,12 @@ class Performance:
             is_before = self._chance.random() < 0.6
             shift = -self._chance.uniform(0.1, 0.25) if is_before else self._chance.uniform(0.1, 0.2)
             self._plan_deploy(service, onset + shift * self._seconds)
+
+    def _spread_deploys(self, count: int, warm: float) -> None:
+        """One in each of as many equal stretches, never at its very edges."""
+        each = (self._seconds - warm) / max(1, count)
+        for i in range(count):
+            self._plan_deploy(self._chance.choice(SERVICES), warm + each * (i + self._chance.uniform(0.3, 0.7)))
 
     def _plan_deploy(self, service: str, at: float) -> None:
         def go() -> None:

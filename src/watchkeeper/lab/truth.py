@@ -30,6 +30,8 @@ class Drill:
     size: float
     seed: int
     minutes: float
+    deploys: int | None = None
+    """How many innocent deploys a quiet run has, evenly spread; None where the seed decides."""
 
 
 class Truth(BaseModel, frozen=True, extra="forbid"):
