@@ -6,7 +6,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from watchkeeper.errors import (
     AccessDenied,
@@ -73,6 +73,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(WatchkeeperError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(ClientDisconnect, _answer_gone)
     app.add_exception_handler(Exception, _answer_bug)
 
 
@@ -94,6 +95,11 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     response = problem(request, status, error.detail if isinstance(error, Oversized) else phrase)
     response.headers.update(headers or {})
     return response
+
+
+async def _answer_gone(request: Request, error: Exception) -> Response:
+    """Nobody is there to read it; but a sender that hangs up is no failure of ours, and leaves no trace in the log."""
+    return problem(request, 400, "the sender went away before its body was whole")
 
 
 async def _answer_bug(request: Request, error: Exception) -> Response:
