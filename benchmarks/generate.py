@@ -1,5 +1,6 @@
 """Synthetic telemetry of a small shop, made column by column: fast, and the same for the same seed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -15,26 +16,31 @@ _OPERATIONS = ("GET /", "GET /items", "POST /orders", "GET /items/{id}", "POST /
 _MEASURES = ("process.cpu.utilization", "process.memory.usage", "db.client.connections.usage", "queue.length")
 
 
-def spans(window: Window, traces: int, seed: int = 0) -> pa.Table:
+def services(count: int) -> tuple[str, ...]:
+    """So many names, those of the shop first."""
+    return (*SERVICES, *(f"service-{number}" for number in range(len(SERVICES), count)))[:count]
+
+
+def spans(window: Window, traces: int, seed: int = 0, names: Sequence[str] = SERVICES) -> pa.Table:
     """Traces of twelve spans each, spread over the window: server and client spans in turn down a chain."""
     rng = np.random.default_rng(seed)
     depth = np.tile(np.arange(SPANS_PER_TRACE), traces)
     trace = np.repeat(rng.integers(0, 1 << 63, traces, dtype=np.uint64), SPANS_PER_TRACE)
     begin = np.repeat(np.sort(_times(window, traces, rng)), SPANS_PER_TRACE)
-    start_service = np.repeat(rng.integers(0, len(SERVICES), traces), SPANS_PER_TRACE)
+    start_service = np.repeat(rng.integers(0, len(names), traces), SPANS_PER_TRACE)
     rows = depth.size
     span_ids = _hex(trace + depth.astype(np.uint64), 16)
     parents = _hex(trace + depth.astype(np.uint64) - np.uint64(1), 16)
     errors = rng.random(rows) < 0.01
-    service = (start_service + depth // 2) % len(SERVICES)
+    service = (start_service + depth // 2) % len(names)
     return _table(
         "spans",
         rows,
         time=pa.array(begin + depth * 300, TABLES["spans"].field("time").type),
         duration_ns=pa.array((rng.lognormal(2.5, 0.7, rows) * 1e6 / (1 + depth)).astype(np.int64)),
-        service_name=_pick(SERVICES, service),
+        service_name=_pick(names, service),
         service_version=_constant("1.4.2", rows),
-        service_instance_id=_pick([f"{name}-1" for name in SERVICES], service),
+        service_instance_id=_pick([f"{name}-1" for name in names], service),
         trace_id=_hex(trace, 32),
         span_id=span_ids,
         parent_span_id=pc.if_else(pa.array(depth > 0), parents, None),
@@ -56,19 +62,19 @@ def spans(window: Window, traces: int, seed: int = 0) -> pa.Table:
     )
 
 
-def logs(window: Window, rows: int, seed: int = 0) -> pa.Table:
+def logs(window: Window, rows: int, seed: int = 0, names: Sequence[str] = SERVICES) -> pa.Table:
     """Records spread over the window, one in fifty an error."""
     rng = np.random.default_rng(seed)
-    service = rng.integers(0, len(SERVICES), rows)
+    service = rng.integers(0, len(names), rows)
     severity = rng.choice([9, 13, 17], rows, p=[0.95, 0.03, 0.02])
     bodies = [f"order {i} of user {i * 7 % 5000} handled in {i % 400} ms" for i in range(20_000)]
     return _table(
         "logs",
         rows,
         time=pa.array(np.sort(_times(window, rows, rng)), TABLES["logs"].field("time").type),
-        service_name=_pick(SERVICES, service),
+        service_name=_pick(names, service),
         service_version=_constant("1.4.2", rows),
-        service_instance_id=_pick([f"{name}-1" for name in SERVICES], service),
+        service_instance_id=_pick([f"{name}-1" for name in names], service),
         severity_number=pa.array(severity.astype(np.int32)),
         severity_text=_pick(("INFO", "WARN", "ERROR"), (severity - 9) // 4),
         body=_pick(bodies, rng.integers(0, len(bodies), rows)),
@@ -79,17 +85,17 @@ def logs(window: Window, rows: int, seed: int = 0) -> pa.Table:
     )
 
 
-def metrics(window: Window, rows: int, seed: int = 0) -> pa.Table:
+def metrics(window: Window, rows: int, seed: int = 0, names: Sequence[str] = SERVICES) -> pa.Table:
     """Gauges spread over the window."""
     rng = np.random.default_rng(seed)
-    service = rng.integers(0, len(SERVICES), rows)
+    service = rng.integers(0, len(names), rows)
     return _table(
         "metrics",
         rows,
         time=pa.array(np.sort(_times(window, rows, rng)), TABLES["metrics"].field("time").type),
-        service_name=_pick(SERVICES, service),
+        service_name=_pick(names, service),
         service_version=_constant("1.4.2", rows),
-        service_instance_id=_pick([f"{name}-1" for name in SERVICES], service),
+        service_instance_id=_pick([f"{name}-1" for name in names], service),
         name=_pick(_MEASURES, rng.integers(0, len(_MEASURES), rows)),
         unit=_constant("1", rows),
         kind=_constant("gauge", rows),

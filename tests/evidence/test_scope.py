@@ -157,3 +157,22 @@ def test_every_recorded_incident_has_a_scope(folder: Path) -> None:
     if truth.kind == "error-deploy":
         assert ("payment", "app.currency", "USD") in [(p.service, p.attribute, p.value) for p in found.portions]
         assert found.users.affected > 0
+
+
+def test_a_combination_that_carries_the_trouble_is_counted_exactly_and_comes_first() -> None:
+    rows: list[Row] = []
+    for second in range(600):
+        currency, device = ("EUR", "USD", "JPY")[second % 3], ("ios", "web")[second // 3 % 2]
+        hit = second >= 300 and currency == "JPY" and device == "ios"
+        attributes = [("app.currency", currency), ("app.device", device)]
+        rows.append(span(second, service_name="gateway", status_code="error" if hit else "ok", attributes=attributes))
+    store = store_of({"spans": spans(*rows)})
+    found = scope(store, together=[("gateway", "app.currency, app.device")])
+    first = found.portions[0]
+    assert (first.attribute, first.value, first.requests, first.errors) == (
+        "app.currency, app.device",
+        "JPY, ios",
+        50,
+        50,
+    )
+    assert first.evidence == found.evidence[f"portions {first.evidence}"]

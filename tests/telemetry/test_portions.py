@@ -218,3 +218,24 @@ def test_the_questions_can_be_read_back_from_their_json() -> None:
         UserQuery(window=WINDOW, slow_limits=(SlowLimit(service="a", operation="b", slow_ms=1.5),)),
     ):
         assert type(query).model_validate_json(query.model_dump_json()) == query
+
+
+def test_keys_that_are_joined_are_counted_together_where_a_request_has_all_of_them() -> None:
+    rows = [
+        span(
+            n,
+            name=("GET /", "POST /")[n % 2],
+            attributes=[("cloud.region", ("eu", "us")[n // 2 % 2])] if n < 40 else [],
+            resource=[("tier", "gold"), ("cloud.region", "resource")] if n < 48 else [],
+        )
+        for n in range(60)
+    ]
+    found = counts(portions(rows, keys=("operation, cloud.region, tier", "tier")), "operation, cloud.region, tier")
+    assert {value: figures for (value, _), figures in found.items()} == {
+        "GET /, eu, gold": (10, 0),
+        "POST /, eu, gold": (10, 0),
+        "GET /, us, gold": (10, 0),
+        "POST /, us, gold": (10, 0),
+        "GET /, resource, gold": (4, 0),
+        "POST /, resource, gold": (4, 0),
+    }

@@ -4,9 +4,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from watchkeeper.analysis.robust import ratio_rise
-from watchkeeper.analysis.spans import Spans, entry_of, error_origins, exceptions, exclusive_time
+from watchkeeper.analysis.spans import Ints, Spans, entry_of, error_origins, exceptions, exclusive_time
 from watchkeeper.redaction import is_secret
 
 _CONSEQUENCES = ("status", "error", "exception", "duration", "response", "otel.")
@@ -97,18 +100,28 @@ def failing_input(spans: Spans, service: str, significance: float = 1e-4) -> Fai
     failed = spans.is_error[rows]
     if failed.sum() < 5:
         return None
-    counts: dict[tuple[str, str], list[int]] = {}
-    for row, bad in zip(rows.tolist(), failed.tolist(), strict=True):
-        for key, value in spans.table["attributes"][row].as_py() or ():
-            if not any(mark in key for mark in _CONSEQUENCES) and not is_secret(key, value):
-                entry = counts.setdefault((key, value), [0, 0])
-                entry[0] += int(bad)
-                entry[1] += 1
-    return _sharpest(service, counts, int(failed.sum()), rows.size, significance)
+    return _sharpest(service, _by_input(spans, rows, failed), int(failed.sum()), rows.size, significance)
+
+
+def _by_input(spans: Spans, rows: Ints, failed: NDArray[np.bool_]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Failed ones and all of those spans by attribute and value, without attributes that a failure sets."""
+    maps = spans.table["attributes"].take(pa.array(rows)).combine_chunks()
+    lengths = np.diff(maps.offsets.to_numpy())
+    keys, values = maps.keys.dictionary_encode(), maps.items.dictionary_encode()
+    of = np.repeat(failed, lengths)
+    is_told = np.array([not any(m in k for m in _CONSEQUENCES) for k in keys.dictionary.to_pylist()], dtype=bool)
+    kept = np.asarray(values.is_valid()) & is_told[keys.indices.to_numpy()] if of.size else np.zeros(0, dtype=bool)
+    width = max(1, len(values.dictionary))
+    value_codes = pc.fill_null(values.indices, 0).to_numpy()
+    codes = keys.indices.to_numpy().astype(np.int64)[kept] * width + value_codes[kept]
+    found, place, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    bad = np.bincount(place, of[kept], found.size).astype(int)
+    pairs = ((keys.dictionary[int(c) // width].as_py(), values.dictionary[int(c) % width].as_py()) for c in found)
+    return dict(zip(pairs, zip(bad.tolist(), counts.tolist(), strict=True), strict=True))
 
 
 def _sharpest(
-    service: str, counts: dict[tuple[str, str], list[int]], failed: int, total: int, significance: float
+    service: str, counts: dict[tuple[str, str], tuple[int, int]], failed: int, total: int, significance: float
 ) -> FailingInput | None:
     variety = Counter(key for key, _ in counts)
     best: tuple[float, FailingInput] | None = None
@@ -117,7 +130,9 @@ def _sharpest(
         if not 2 <= variety[key] <= 50 or rest == 0 or bad < 0.6 * failed or bad / of < 2 * rest_bad / rest:
             continue
         p = ratio_rise(bad, of, rest_bad, rest)
-        if p <= significance / max(1, len(counts)) and (best is None or bad / of > best[0]):
+        is_best = p <= significance / max(1, len(counts)) and (best is None or bad / of > best[0])
+        # Asked last: to tell whether a text is a secret takes far longer than to count it.
+        if is_best and not is_secret(key, value):
             best = (bad / of, FailingInput(service, key, value, bad, of, rest_bad, rest))
     return best[1] if best else None
 
@@ -125,15 +140,19 @@ def _sharpest(
 def _per_request(spans: Spans) -> dict[tuple[str, str], tuple[float, float]]:
     """Own milliseconds and spans per answered request, by service and span name."""
     entries = Counter(spans.service[spans.is_entry].tolist())
-    own = exclusive_time(spans)
-    inside = np.isin(entry_of(spans), np.flatnonzero(spans.is_entry))
-    totals: dict[tuple[str, str], list[float]] = {}
-    for service, name, spent, counts in zip(spans.service, spans.name, own, inside, strict=True):
-        if counts and service in entries:
-            sums = totals.setdefault((service, name), [0.0, 0.0])
-            sums[0] += spent / 1e3
-            sums[1] += 1
-    return {key: (ms / entries[key[0]], times / entries[key[0]]) for key, (ms, times) in totals.items()}
+    counted = spans.is_entry[entry_of(spans)] & np.isin(spans.service, list(entries))
+    services, names = (
+        pa.array(texts[counted], pa.string()).dictionary_encode() for texts in (spans.service, spans.name)
+    )
+    width = max(1, len(names.dictionary))
+    codes = services.indices.to_numpy().astype(np.int64) * width + names.indices.to_numpy()
+    found, place, times = np.unique(codes, return_inverse=True, return_counts=True)
+    spent = np.bincount(place, exclusive_time(spans)[counted] / 1e3, found.size)
+    pairs = ((services.dictionary[int(c) // width].as_py(), names.dictionary[int(c) % width].as_py()) for c in found)
+    return {
+        key: (float(ms) / entries[key[0]], int(count) / entries[key[0]])
+        for key, ms, count in zip(pairs, spent, times, strict=True)
+    }
 
 
 def _origins(spans: Spans) -> Counter[tuple[str, str, str, str, str]]:

@@ -40,19 +40,32 @@ class Spans:
 
 def read_spans(table: pa.Table) -> Spans:
     """The columns of a `SpanQuery` answer, with parents looked up by trace and span id."""
-    ids = [f"{t}{s}" for t, s in zip(table["trace_id"].to_pylist(), table["span_id"].to_pylist(), strict=True)]
-    row_of = {span: row for row, span in enumerate(ids)}
-    parents = zip(table["trace_id"].to_pylist(), table["parent_span_id"].to_pylist(), strict=True)
     return Spans(
         start_us=pc.cast(table["time"], pa.int64()).to_numpy(),
         duration_us=table["duration_ns"].to_numpy() / 1e3,
-        parent=np.array([row_of.get(f"{t}{p}", -1) if p else -1 for t, p in parents], dtype=np.int64),
-        service=np.array(table["service_name"].to_pylist(), dtype=object),
-        name=np.array(table["name"].to_pylist(), dtype=object),
-        kind=np.array(table["kind"].to_pylist(), dtype=object),
-        is_error=np.array([c == "error" for c in table["status_code"].to_pylist()], dtype=bool),
+        parent=_parents(table),
+        service=_objects(table["service_name"]),
+        name=_objects(table["name"]),
+        kind=_objects(table["kind"]),
+        is_error=_objects(table["status_code"]) == "error",
         table=table,
     )
+
+
+def _objects(column: pa.ChunkedArray) -> NDArray[np.object_]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=object)
+
+
+def _parents(table: pa.Table) -> Ints:
+    """The row of each span's parent, -1 where it is unknown; of several exports of it the last."""
+    if table.num_rows == 0:
+        return np.zeros(0, dtype=np.int64)
+    known = pc.if_else(pc.equal(table["parent_span_id"], ""), pa.scalar(None, pa.string()), table["parent_span_id"])
+    trace = table["trace_id"].combine_chunks()
+    own = pc.binary_join_element_wise(trace, table["span_id"].combine_chunks(), "/")
+    above = pc.binary_join_element_wise(trace, known.combine_chunks(), "/")
+    place = pc.index_in(above, value_set=own[::-1])
+    return np.asarray(pc.fill_null(pc.subtract(table.num_rows - 1, place), -1).to_numpy(), dtype=np.int64)
 
 
 def exclusive_time(spans: Spans) -> Floats:

@@ -12,7 +12,10 @@ from watchkeeper.analysis.series import Floats, Steps, floats, groups
 from watchkeeper.analysis.spans import Spans, error_origins, exceptions, exclusive_time
 from watchkeeper.domain import Reading, Scalar
 from watchkeeper.evidence.answers import NO_ROWS, Answers, Readings, parameters_of
+from watchkeeper.evidence.call_habits import READINGS as CALL_HABITS
+from watchkeeper.evidence.drilldown import READINGS as DRILL_DOWN
 from watchkeeper.evidence.readings import RED_COLUMNS, spans_of, table_of_rows
+from watchkeeper.evidence.trace_quality import READINGS as TRACE_QUALITY
 from watchkeeper.evidence.vitals import grid_asked
 
 DETAILS = ("db.query.text", "db.statement", "url.full", "url.path", "http.route", "messaging.destination.name")
@@ -252,5 +255,8 @@ READINGS: Readings = {
     "trace": trace_tree,
     "metric over time": metric_steps,
     "one window beside another": beside,
+    **DRILL_DOWN,
+    **TRACE_QUALITY,
+    **CALL_HABITS,
 }
 """By the name that evidence carries."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -14,8 +15,8 @@ from watchkeeper.evidence.answers import NO_ROWS, Answers, Readings
 from watchkeeper.redaction import is_secret, redact
 from watchkeeper.telemetry.sources import Answer, Cancel, PortionQuery, Query, SlowLimit, Traces, UserQuery
 
-PORTIONS = 12
-"""Portions that a scope names."""
+PORTIONS, COMBINATIONS = 12, 3
+"""Portions that a scope names, and combinations of attributes that are asked about."""
 _SLOW = 1.5
 """How many times its operation's usual p95 a slow request takes, and an operation's p95 where it got slow."""
 _SLOW_MS, _REQUESTS, _LIMITS = 5.0, 10, 200
@@ -48,12 +49,19 @@ class Reach:
 
 
 def take_scope(
-    sources: Traces, ask: Asks, services: Sequence[str], usual: Window, incident: Window, doors: Sequence[str] = ()
+    sources: Traces,
+    ask: Asks,
+    services: Sequence[str],
+    usual: Window,
+    incident: Window,
+    doors: Sequence[str] = (),
+    together: Iterable[tuple[str, str]] = (),
 ) -> Reach:
     """Ask which requests and how many people are affected. Never raises for a source that is down.
 
     `services` are those that show trouble, none means all; `doors` are those where people's requests arrive, by which
-    people are counted (the services, where none is named).
+    people are counted (the services, where none is named). `together` are services with attributes, as in
+    `cloud.region, service.version`, whose values are counted in combination, as a drill-down found that they matter.
     """
     asked = tuple(sorted({*services, *doors})) if services else ()
     start, gap_end = min(usual.start, incident.start), min(usual.end, incident.start)
@@ -66,6 +74,7 @@ def take_scope(
         ),
     )
     found = () if table is None else _hit(table)
+    combined = _combined(sources, ask, together, Window(start=start, end=incident.end), incident, gap_end)
     limits = () if table is None else _slow_limits(table, found, tuple(doors) or asked)
     e_users, people = ask(
         "How many different people sent requests, and how many of them met trouble?",
@@ -73,13 +82,36 @@ def take_scope(
         sources.users,
         UserQuery(window=incident, services=tuple(doors) or asked, slow_limits=limits),
     )
-    shown = tuple(c for c in found if not is_secret(c.attribute, c.value))[:PORTIONS]
+    both = [*combined, *((carrier, e_portions) for carrier in found)]
+    shown = [(c, number) for c, number in both if not is_secret(c.attribute, c.value)][:PORTIONS]
     return Reach(
-        portions=tuple(carrier.as_portion(e_portions) for carrier in shown),
+        portions=tuple(carrier.as_portion(number) for carrier, number in shown),
         users=None if people is None else _users(people, FAILED_OR_SLOW if limits else FAILED, e_users),
-        carriers=shown,
-        evidence={"portions": e_portions, "users": e_users},
+        carriers=tuple(carrier for carrier, _ in shown),
+        evidence={"portions": e_portions, "users": e_users, **{f"portions {n}": n for _, n in combined}},
     )
+
+
+def _combined(
+    sources: Traces,
+    ask: Asks,
+    together: Iterable[tuple[str, str]],
+    window: Window,
+    incident: Window,
+    usual_end: datetime,
+) -> list[tuple[Carrier, EvidenceId]]:
+    """The combinations of values that carry the trouble, and the evidence in which they are counted."""
+    found = []
+    for service, attribute in list(dict.fromkeys(together))[:COMBINATIONS]:
+        query = PortionQuery(
+            window=window, services=(service,), keys=(attribute,), split=incident.start, usual_end=usual_end
+        )
+        number, table = ask(
+            f"Which requests to {service} carry the trouble, by {attribute} together?",
+            "traces", sources.portions, query,
+        )  # fmt: skip
+        found += [(carrier, number) for carrier in (() if table is None else carriers(table))]
+    return found
 
 
 def _hit(table: pa.Table) -> tuple[Carrier, ...]:

@@ -55,6 +55,8 @@ def _first_known(column: str, keys: tuple[str, ...]) -> Sql:
     return sql("coalesce({options})", options=joined(", ", (attribute(column, key) for key in keys)))
 
 
+# Duplicate callers add nothing where they are answered, as that is grouped by caller; attributes are looked up only
+# where nothing answered. Both cost most of the time otherwise.
 def calls(query: CallQuery) -> Sql:
     """Calls a step, caller, callee and operation: client spans joined to the spans that answer them.
 
@@ -62,14 +64,9 @@ def calls(query: CallQuery) -> Sql:
     """
     return sql(
         f"""WITH caller AS (
-  SELECT DISTINCT ON (id) id, step, service_name, name, is_client, is_error, ms,
-    {{peer}} || coalesce('/' || {{namespace}}, '') AS peer
-  FROM (
-    SELECT {SPAN_KEY} AS id, {_step_begin(query.step_seconds)} AS step, service_name, name,
-      kind IN ('client', 'producer') AS is_client, status_code = 'error' AS is_error, duration_ns / 1e6 AS ms,
-      CASE WHEN is_client THEN list_filter(attributes, lambda entry: {{about_callee}}) END AS about_callee
-    FROM spans WHERE {{matching}}
-  )
+  SELECT {SPAN_KEY} AS id, {_step_begin(query.step_seconds)} AS step, service_name, name,
+    kind IN ('client', 'producer') AS is_client, status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
+  FROM spans WHERE {{matching}}
 ), child AS (
   SELECT hash(trace_id, parent_span_id) AS id, service_name, name,
     kind IN ('server', 'consumer') AS is_server, status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
@@ -83,11 +80,20 @@ def calls(query: CallQuery) -> Sql:
   FROM caller JOIN child USING (id)
   WHERE child.service_name <> caller.service_name OR (is_client AND is_server)
   GROUP BY id, child.service_name
+), unanswered AS (
+  SELECT DISTINCT ON (id) step, service_name, name, is_error, ms,
+    {{peer}} || coalesce('/' || {{namespace}}, '') AS peer
+  FROM (
+    SELECT *, list_filter(attributes, lambda entry: {{about_callee}}) AS about_callee FROM (
+      SELECT {SPAN_KEY} AS id, {_step_begin(query.step_seconds)} AS step, service_name, name,
+        status_code = 'error' AS is_error, duration_ns / 1e6 AS ms, attributes
+      FROM spans WHERE {{matching}} AND kind IN ('client', 'producer')
+    ) ANTI JOIN answered USING (id)
+  )
 ), call AS (
   SELECT step, caller, callee, TRUE AS is_instrumented, operation, is_error, ms, callee_ms FROM answered
   UNION ALL
-  SELECT step, service_name, peer, FALSE, name, is_error, ms, NULL
-  FROM caller ANTI JOIN answered USING (id) WHERE peer IS NOT NULL
+  SELECT step, service_name, peer, FALSE, name, is_error, ms, NULL FROM unanswered WHERE peer IS NOT NULL
 )
 SELECT make_timestamp(step) AS time, caller AS service_name, callee, is_instrumented, operation,
   count(*) AS requests, count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms,

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 from watchkeeper.telemetry.aggregate_queries import IS_ENTRY
-from watchkeeper.telemetry.row_queries import SPAN_KEY, all_of, common
+from watchkeeper.telemetry.row_queries import SPAN_KEY, all_of, attribute, common
 from watchkeeper.telemetry.sources import OTHER, USER_KEYS, WHOLE, PortionQuery, Query, SlowLimit, UserQuery
 from watchkeeper.telemetry.sql import Sql, joined, one_of, sql
 
 COLUMN_OF = {"operation": "name", "service.version": "service_version", "service.instance.id": "service_instance_id"}
 """Attributes that spans have as columns."""
 
+TOGETHER = ", "
+"""Between keys that are counted together, as in `cloud.region, service.version`: a portion for each combination of
+their values, which are joined alike."""
 _WIDEST = 200
 _FEWEST, _MOST = 2, 50
 """Values that an attribute has which tells portions apart: more of them are ids."""
@@ -128,11 +131,15 @@ def _part(query: PortionQuery) -> Sql:
 
 
 def _entries(keys: Sequence[str], *, whole: bool = False) -> Sql:
-    """A span's keys and values: columns, then its own attributes, then those of its resource that it does not have."""
+    """A span's keys and values: columns, then its own attributes, then those of its resource that it does not have.
+
+    Keys that are asked for together have their values together, where it has all of them.
+    """
     columns = {key: COLUMN_OF[key] for key in keys if key in COLUMN_OF} | ({WHOLE: "service_name"} if whole else {})
-    others = [key for key in keys if key not in columns]
+    others = [key for key in keys if key not in columns and TOGETHER not in key]
     parts = [joined(", ", (Sql(f"struct_pack(key := '{k}', value := {column})") for k, column in columns.items()))]
     parts[0] = sql("[{columns}]", columns=parts[0])
+    parts += [_combined(key) for key in keys if TOGETHER in key]
     if others:
         is_asked = one_of("entry.key", others)
         parts.append(sql("list_filter(attributes, lambda entry: {is_asked})", is_asked=is_asked))
@@ -140,6 +147,18 @@ def _entries(keys: Sequence[str], *, whole: bool = False) -> Sql:
         inherited = sql(f"{{is_asked}} AND NOT coalesce(list_contains({own}, entry.key), FALSE)", is_asked=is_asked)
         parts.append(sql("list_filter(resource, lambda entry: {inherited})", inherited=inherited))
     return sql("list_concat({parts})", parts=joined(", ", parts))
+
+
+def _combined(key: str) -> Sql:
+    # Joined by ||, a missing value makes the whole of it null, which counts as no portion.
+    values = joined(f" || '{TOGETHER}' || ", (_value_of(part) for part in key.split(TOGETHER)))
+    return sql("[struct_pack(key := {key}::VARCHAR, value := {values})]", key=key, values=values)
+
+
+def _value_of(key: str) -> Sql:
+    if key in COLUMN_OF:
+        return Sql(COLUMN_OF[key])
+    return sql("coalesce({own}, {inherited})", own=attribute("attributes", key), inherited=attribute("resource", key))
 
 
 def _slow_ms(query: UserQuery) -> Sql:
