@@ -1,5 +1,5 @@
 import random
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +9,11 @@ from made_visits import NOON, QUIET, UNTIL, Row, lines_of, logs_table, order, sp
 from watchkeeper.analysis.spans import read_spans
 from watchkeeper.analysis.templates import masked, outline
 from watchkeeper.analysis.visit_changes import Inputs, visit_changes
+from watchkeeper.analysis.visit_durations import own_durations
+from watchkeeper.analysis.visit_features import WORDS, features
 from watchkeeper.analysis.visit_findings import FINDINGS, Blamed, blamed
-from watchkeeper.analysis.visit_patterns import Shares, changes, likelihood_ratio, patterns_of, shares
+from watchkeeper.analysis.visit_patterns import changes, patterns_of, shares
+from watchkeeper.analysis.visit_shares import Shares, likelihood_ratio
 from watchkeeper.analysis.visits import Visits, in_order, read_visits
 from watchkeeper.tables import table_of
 
@@ -254,3 +257,129 @@ def test_the_past_that_is_most_like_the_present_says_how_much_a_change_matters()
     near[plain[:10]], now[plain[10:]] = True, True
     alone = changes(visits, patterns, [has], now).score.max()
     assert changes(visits, patterns, [has, near], now).score.max() < 0.5 * alone
+
+
+def with_store(time: datetime, trace: str, *, calls: int = 1, ms: float = 4.0) -> list[Row]:
+    """`cart` asks a database that reports nothing itself, so many times for so long each."""
+    rows = order(time, trace, own_ms=5.0 + calls * ms)
+    for i in range(calls):
+        at = time + timedelta(milliseconds=6.2 + i * ms)
+        rows.append(span(at, trace, f"q{i}", "c", "cart", "SELECT", ms, kind="client"))
+    return rows
+
+
+def unanswered(time: datetime, trace: str, *, fails: bool = False) -> list[Row]:
+    """`web` calls `cart`, of which nothing is seen."""
+    rows = [row for row in order(time, trace) if row["service_name"] != "cart"]
+    return [row | {"status_code": "error"} if fails and row["name"] == "call cart" else row for row in rows]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_whoever_answers_no_more_is_blamed_and_not_whoever_calls(fails: bool):
+    ranked = blamed(found(world(lambda t, i: order(t, i), lambda t, i: unanswered(t, i, fails=fails))))
+    assert [(each.component, set(each.parts)) for each in ranked] == [("cart", {"unanswered"})]
+
+
+def test_an_error_speaks_against_where_it_began():
+    def failing(time: datetime, trace: str) -> list[Row]:
+        bad = {"GET /", "call cart", "GET /cart"}
+        return [row | {"status_code": "error"} if row["name"] in bad else row for row in order(time, trace)]
+
+    table = found(world(lambda t, i: order(t, i), failing))
+    assert {each.component for each in blamed(table)} == {"cart"}
+    assert any("error of its own" in row["event"] for row in table.to_pylist())
+
+
+def test_what_a_caller_leaves_out_after_a_refused_call_is_not_held_against_it():
+    def refused(time: datetime, trace: str) -> list[Row]:
+        rows = [row for row in order(time, trace) if row["name"] not in ("call mail", "POST /mail")]
+        return [row | {"status_code": "error"} if row["name"] == "call cart" else row for row in rows]
+
+    table = found(world(lambda t, i: order(t, i), refused))
+    assert ("web", "behaviour") not in zip(table["component"].to_pylist(), table["signal"].to_pylist(), strict=True)
+
+
+@pytest.mark.parametrize("slow", [{"ms": 80.0}, {"calls": 20}])
+def test_slow_or_many_calls_to_what_reports_nothing_speak_against_whoever_makes_them(slow: dict[str, float]):
+    table = found(world(lambda t, i: with_store(t, i), lambda t, i: with_store(t, i, **slow)))
+    first = blamed(table)[0]
+    assert (first.component, "outside" in first.parts) == ("cart", True)
+
+
+def test_work_between_two_calls_is_work_and_beside_one_is_waiting():
+    def spans_at(start_ms: float) -> list[Row]:
+        at = [NOON + timedelta(milliseconds=ms) for ms in (0, 10, 60, start_ms)]
+        return [
+            span(at[0], "t", "a", None, "web", "GET /", 100, kind="server"),
+            span(at[1], "t", "b", "a", "web", "one", 20, kind="client"),
+            span(at[2], "t", "c", "a", "web", "two", 20, kind="client"),
+            span(at[3], "t", "d", "a", "web", "acquire", 15),
+        ]
+
+    names = [own_durations(read_spans(spans_table(spans_at(ms))))[1] for ms in (35.0, 12.0)]
+    assert [("web", "acquire") in own for own in names] == [True, False]
+
+
+def test_whoever_waits_for_a_slow_callee_is_blamed_less_than_the_callee():
+    def slow(time: datetime, trace: str) -> list[Row]:
+        return [
+            row | ({"duration_ns": int(900e6)} if row["name"] == "GET /" else {})
+            for row in order(time, trace, own_ms=400.0)
+        ]
+
+    assert blamed(found(world(lambda t, i: order(t, i), slow)))[0].component == "cart"
+
+
+def test_units_and_time_zone_do_not_matter():
+    rows = world(usual, early_return)
+    east = timezone(timedelta(hours=9))
+    elsewhere = [row | {"time": row["time"].astimezone(east)} for row in rows]  # type: ignore[attr-defined]
+    assert found(elsewhere, at=NOON.astimezone(east)).equals(found(rows))
+
+
+def test_the_answer_survives_a_tenth_of_the_traces_and_clocks_that_differ():
+    rows = world(usual, early_return)
+    few = [row for row in rows if int(str(row["trace_id"]), 16) // 2000 % 5 == 0]
+    skewed = [
+        row | {"time": row["time"] + timedelta(milliseconds=40)} if row["service_name"] == "cart" else row
+        for row in few
+    ]
+    assert blamed(found(skewed))[0].component == "cart"
+
+
+def test_features_are_finite_and_the_first_one_leads():
+    ranked = blamed(found(world(usual, early_return)))
+    offered = features(ranked)
+    assert set(offered[ranked[0].component]) == set(WORDS)
+    assert all(np.isfinite(value) for each in offered.values() for value in each.values())
+    assert offered[ranked[0].component]["visits.lead"] > 0
+    assert offered[ranked[0].component]["visits.behaviour"] > 0
+
+
+def test_what_a_signal_says_in_quiet_minutes_is_not_held_against_anybody():
+    calm = Blamed("cart", 8.0, 1.0, {"own time": 8.0}, quiet={"own time": 8.0})
+    sure = Blamed("cart", 8.0, 1.0, {"own time": 8.0}, quiet={"own time": 0.0})
+    assert features([calm])["cart"]["visits.own_time"] == 0
+    assert features([sure])["cart"]["visits.own_time"] == pytest.approx(np.log(9.0))
+
+
+def test_spans_that_never_ended_do_no_harm():
+    table = spans_table(world(usual, early_return))
+    place = table.column_names.index("duration_ns")
+    ended = [None if i % 7 == 0 else each for i, each in enumerate(table["duration_ns"].to_pylist())]
+    broken = table.set_column(place, "duration_ns", pa.array(ended, table.schema.field("duration_ns").type))
+    assert blamed(visit_changes(Inputs(broken), [QUIET], NOON, UNTIL))[0].component == "cart"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spans_that_were_lost_are_not_taken_for_silence(seed: int):
+    rows = world(usual, early_return)
+    kept = random.Random(seed).sample(rows, int(0.8 * len(rows)))
+    assert blamed(found(kept))[0].component == "cart"
+
+
+def test_traces_kept_only_because_they_were_slow_come_to_an_end():
+    def kept(time: datetime, trace: str) -> list[Row]:
+        return order(time, trace, own_ms=300.0) if int(time.timestamp()) % 10 == 0 else []
+
+    assert all(np.isfinite(each.score) for each in blamed(found(world(kept, lambda t, i: order(t, i, own_ms=300.0)))))

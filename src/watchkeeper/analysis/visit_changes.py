@@ -9,28 +9,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from watchkeeper.analysis.links import Links, delays, read_links
+from watchkeeper.analysis.links import read_links
 from watchkeeper.analysis.series import Floats
-from watchkeeper.analysis.spans import Ints, read_spans
-from watchkeeper.analysis.visit_durations import Durations, Rises, own_durations, pooled, rises
-from watchkeeper.analysis.visit_findings import Finding, Signal, findings_table, parts_of, shortened, totals
-from watchkeeper.analysis.visit_metrics import PAST, busy, read_mesh
-from watchkeeper.analysis.visit_patterns import FAINT, FEW, Patterns, changes, patterns_of
-from watchkeeper.analysis.visits import Event, Visits, in_order, read_visits
+from watchkeeper.analysis.spans import Ints, Spans, read_spans
+from watchkeeper.analysis.visit_calls import read_calls
+from watchkeeper.analysis.visit_durations import outside_durations, own_durations
+from watchkeeper.analysis.visit_findings import (
+    KINDS,
+    STEP,
+    Finding,
+    Signal,
+    findings_table,
+    parts_of,
+    shortened,
+    totals,
+)
+from watchkeeper.analysis.visit_metrics import PAST, read_mesh
+from watchkeeper.analysis.visit_patterns import patterns_of
+from watchkeeper.analysis.visit_shares import FAINT, FEW
+from watchkeeper.analysis.visit_splits import (
+    PAST_SECONDS,
+    Split,
+    Waits,
+    behaviour,
+    busier,
+    delays_found,
+    longer_times,
+    unanswered,
+)
+from watchkeeper.analysis.visits import in_order, read_visits
 from watchkeeper.domain import Window
 
-ONSETS = tuple(range(-180, 1, 30))
+ONSETS = tuple(range(-180, 1, int(STEP.total_seconds())))
 """Seconds after the signal at which it may have begun: what was noticed may be older."""
-GUARD_SECONDS = 30.0
-"""Before a supposed onset, what is neither past nor present."""
-PAST_SECONDS = 180.0
-"""How much before a supposed onset is its past."""
 DECISIVE = 4.0
 """By how much more one onset's findings must say than another's to weigh almost three times as much."""
 UNSURE = 2.8
 """What an onset loses against the others where nothing is known of the time just before it."""
 EXPLAINED = 0.25
 """Which part of a caller's changed behaviour a callee explains whose behaviour changed as much."""
+
+WAITED = 0.9
+"""Which part of a caller's own time a callee explains whose own time rose as surely."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,7 @@ def visit_changes(inputs: Inputs, references: Sequence[Window], at: datetime, un
     onset at which the change is clearest.
     """
     measures = _measures(inputs, references, at, until)
-    splits = [_Split(tuple(references), at + timedelta(seconds=offset), until) for offset in ONSETS]
+    splits = [Split(tuple(references), at + timedelta(seconds=offset), until) for offset in ONSETS]
     findings = [
         _callees_first(
             [replace(f, began=split.onset) for find in measures.finders for f in find(split)], measures.calls
@@ -60,7 +80,26 @@ def visit_changes(inputs: Inputs, references: Sequence[Window], at: datetime, un
     ]
     says = np.array([sum(totals(parts_of(found)).values()) for found in findings], dtype=np.float64)
     says -= [0.0 if measures.has_past(split) else UNSURE for split in splits]
-    return findings_table(shortened(_averaged(findings, says)))
+    quiet = _quiet(measures, references, at)
+    return findings_table([replace(f, quiet=quiet.get(f.signal)) for f in shortened(_averaged(findings, says))])
+
+
+def _quiet(measures: "_Measures", references: Sequence[Window], at: datetime) -> dict[Signal, float]:
+    """By signal, the most that it says against anybody when minutes before any supposed onset play the present.
+
+    The same look at minutes of which nobody complained tells what this system does anyway. Empty where there is
+    nothing to compare: then nothing is known of that. An onset before all that are supposed makes it too large, and
+    whoever is blamed less sure.
+    """
+    earliest = at + timedelta(seconds=ONSETS[0])
+    split = Split(tuple(references), earliest - timedelta(seconds=PAST_SECONDS / 2), earliest)
+    pasts, now = split.masks(measures.times)
+    if np.logical_or.reduce(pasts).sum() < FEW or now.sum() < FEW:
+        return {}
+    most: dict[Signal, float] = dict.fromkeys(KINDS, 0.0)
+    for parts in parts_of(f for find in measures.finders for f in find(split)).values():
+        most.update({signal: max(most[signal], says) for signal, says in parts.items()})
+    return most
 
 
 def _averaged(onsets: list[list[Finding]], says: Floats) -> list[Finding]:
@@ -78,100 +117,113 @@ def _averaged(onsets: list[list[Finding]], says: Floats) -> list[Finding]:
 
 
 def _callees_first(findings: list[Finding], calls: frozenset[tuple[str, str]]) -> list[Finding]:
-    """Findings with changed behaviour counting less where a callee's changed too, and may be the reason."""
-    behaviour: dict[str, float] = {}
+    """Findings that count less where a callee changed too, and may be the reason.
+
+    A caller behaves otherwise because its callee does; and whoever waits for a slow callee holds a worker meanwhile,
+    for which other requests wait in turn (back pressure), which looks like time of its own.
+    """
+    otherwise = _below(findings, calls, ("behaviour",))
+    slowness = _below(findings, calls, ("own time", "outside"))
+    return [replace(f, score=f.score * _left(f, otherwise, slowness)) for f in findings]
+
+
+def _below(
+    findings: list[Finding], calls: frozenset[tuple[str, str]], signals: tuple[Signal, ...]
+) -> dict[str, tuple[float, float]]:
+    """By component, the weightiest finding of those signals of any of its callees, and of its own."""
+    own: dict[str, float] = {}
     for finding in findings:
-        if finding.signal == "behaviour":
-            behaviour[finding.component] = max(behaviour.get(finding.component, 0.0), finding.score)
+        if finding.signal in signals:
+            own[finding.component] = max(own.get(finding.component, 0.0), finding.score)
     below: dict[str, float] = {}
     for caller, callee in calls:
-        below[caller] = max(below.get(caller, 0.0), behaviour.get(callee, 0.0))
-    return [
-        replace(f, score=f.score * (1 - EXPLAINED * min(1.0, below.get(f.component, 0.0) / behaviour[f.component])))
-        if f.signal == "behaviour"
-        else f
-        for f in findings
-    ]
+        if caller != callee:
+            below[caller] = max(below.get(caller, 0.0), own.get(callee, 0.0))
+    return {component: (below.get(component, 0.0), score) for component, score in own.items()}
 
 
-@dataclass(frozen=True)
-class _Split:
-    """Past and present around one supposed onset."""
-
-    references: tuple[Window, ...]
-    onset: datetime
-    until: datetime
-
-    def masks(
-        self, time_us: Ints, past_seconds: float = PAST_SECONDS
-    ) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_]]:
-        """Which times belong to the pasts (the references, and the time just before), and which to the present."""
-        good = np.zeros(time_us.size, dtype=bool)
-        for window in self.references:
-            good |= (time_us >= _us(window.start)) & (time_us < _us(window.end))
-        onset = _us(self.onset)
-        near = time_us < onset - GUARD_SECONDS * 1e6
-        near &= (time_us >= onset - past_seconds * 1e6) & ~good
-        return [good, near], ~good & (time_us >= onset) & (time_us < _us(self.until))
+def _left(
+    finding: Finding, otherwise: dict[str, tuple[float, float]], slowness: dict[str, tuple[float, float]]
+) -> float:
+    """Which part of a finding its callees do not explain."""
+    if finding.signal == "behaviour":
+        callees, own = otherwise[finding.component]
+        return 1 - EXPLAINED * min(1.0, callees / own)
+    if finding.signal == "own time":
+        callees, own = slowness[finding.component]
+        return 1 - WAITED * min(1.0, callees / own)
+    return 1.0
 
 
 @dataclass(frozen=True)
 class _Measures:
     """What can be measured with what was answered."""
 
-    finders: list[Callable[[_Split], list[Finding]]]
+    finders: list[Callable[[Split], list[Finding]]]
     calls: frozenset[tuple[str, str]]
     """Caller and callee."""
     times: Ints
     """When visits began."""
 
-    def has_past(self, split: _Split) -> bool:
+    def has_past(self, split: Split) -> bool:
         """Whether there is anything just before that onset, by which drift since the references can be told."""
         _, near = split.masks(self.times)[0]
         return bool(near.sum() >= FEW)
 
 
-def _us(moment: datetime) -> float:
-    return moment.timestamp() * 1e6
+Past = Callable[[Ints], NDArray[np.bool_]]
+"""Which times surely lie before the onset."""
 
 
 def _measures(inputs: Inputs, references: Sequence[Window], at: datetime, until: datetime) -> _Measures:
     out = _Measures([], frozenset(), np.zeros(0, dtype=np.int64))
     if inputs.spans is not None and inputs.spans.num_rows:
-        out = _inside_traces(inputs.spans, _comparable(inputs.logs, references, at))
+        earliest = Split(tuple(references), at + timedelta(seconds=ONSETS[0]), until)
+        logs = _comparable(inputs.logs, references, at)
+        out = _inside_traces(inputs.spans, logs, lambda times: np.logical_or.reduce(earliest.masks(times)[0]))
     buckets = inputs.buckets
     if buckets is not None and buckets.num_rows:
-        out.finders.append(lambda split: _busy(buckets, split))
-        now = _Split(tuple(references), at + timedelta(seconds=ONSETS[0]), until).masks(out.times)[1]
+        out.finders.append(lambda split: busier(buckets, split))
+        now = Split(tuple(references), at + timedelta(seconds=ONSETS[0]), until).masks(out.times)[1]
         if not now.any():
             out = _without_traces(buckets, out.finders)
     return out
 
 
-def _inside_traces(table: pa.Table, logs: pa.Table | None) -> _Measures:
+def _inside_traces(table: pa.Table, logs: pa.Table | None, past: Past) -> _Measures:
     spans = read_spans(in_order(table))
-    visits, links, (own, names) = read_visits(spans, logs), read_links(spans), own_durations(spans)
-    patterns = patterns_of(visits)
+    calls = read_calls(spans)
+    visits = read_visits(spans, logs, calls, calls.misses(past(calls.start_us)))
+    links, own, outside = read_links(spans), own_durations(spans), outside_durations(spans, calls)
+    patterns, waits = patterns_of(visits), _waits(spans)
     return _Measures(
         [
-            lambda split: _behaviour(visits, patterns, split),
-            lambda split: _delays(links, split),
-            lambda split: _own_times(own, names, split),
+            lambda split: behaviour(visits, patterns, split),
+            lambda split: unanswered(calls, split),
+            lambda split: delays_found(links, waits, split),
+            lambda split: longer_times(*own, "own time", waits, split),
+            lambda split: longer_times(*outside, "outside", waits, split),
         ],
         frozenset(zip(links.caller, links.callee, strict=True)),
         visits.start_us,
     )
 
 
-def _without_traces(buckets: pa.Table, others: list[Callable[[_Split], list[Finding]]]) -> _Measures:
+def _waits(spans: Spans) -> Waits:
+    roots = np.flatnonzero((spans.parent < 0) & spans.is_entry)
+    return spans.start_us[roots], spans.duration_us[roots] / 1e3
+
+
+def _without_traces(buckets: pa.Table, others: list[Callable[[Split], list[Finding]]]) -> _Measures:
     mesh = read_mesh(buckets)
     patterns = patterns_of(mesh.visits, has_order=False)
     past = PAST.total_seconds()
+    waits = mesh.links.gaps.start_us, mesh.links.gaps.whole_ms
     return _Measures(
         [
             *others,
-            lambda split: _behaviour(mesh.visits, patterns, split, past),
-            lambda split: _delays(mesh.links, split, past),
+            lambda split: behaviour(mesh.visits, patterns, split, past),
+            lambda split: delays_found(mesh.links, waits, split, past),
         ],
         frozenset(zip(mesh.links.caller, mesh.links.callee, strict=True)),
         mesh.visits.start_us,
@@ -182,87 +234,7 @@ def _comparable(logs: pa.Table | None, references: Sequence[Window], at: datetim
     """Lines of services that logged in the past too: where logging itself is new, every line would be."""
     if logs is None or logs.num_rows == 0:
         return None
-    split = _Split(tuple(references), at, at + timedelta(seconds=1))
+    split = Split(tuple(references), at, at + timedelta(seconds=1))
     pasts, _ = split.masks(pc.cast(logs["time"], pa.int64()).to_numpy())
     known = logs.filter(pa.array(np.logical_or.reduce(pasts)))["service_name"].unique()
     return logs.filter(pc.is_in(logs["service_name"], value_set=known))
-
-
-def _behaviour(visits: Visits, patterns: Patterns, split: _Split, past_seconds: float = PAST_SECONDS) -> list[Finding]:
-    found = changes(visits, patterns, *split.masks(visits.start_us, past_seconds))
-    out = []
-    for number in np.flatnonzero(found.score >= FAINT):
-        event = visits.events[patterns.event[number]]
-        after = int(patterns.after[number])
-        counts = found.shares
-        before_of, now_of = counts.before_of[number], counts.now_of[number]
-        out.append(
-            Finding(
-                event.service,
-                "behaviour",
-                event.operation,
-                _said(event),
-                _said(visits.events[after]) if after >= 0 else "",
-                "share",
-                float(counts.before[number] / max(before_of, 1)),
-                float(counts.now[number] / max(now_of, 1)),
-                int(before_of),
-                int(now_of),
-                float(found.score[number]),
-            )
-        )
-    return out
-
-
-def _said(event: Event) -> str:
-    return f"{event.kind} {event.text}".strip()
-
-
-def _delays(links: Links, split: _Split, past_seconds: float = PAST_SECONDS) -> list[Finding]:
-    found, strata = delays(links, *split.masks(links.gaps.start_us, past_seconds))
-    out = []
-    for delay in found:
-        weight = strata.weight[delay.strata] * np.sqrt(strata.now_of[delay.strata])
-        clearest = int(delay.strata[int(np.argmax(weight))])
-        event = f"{links.caller[clearest]} → {links.callee[clearest]}"
-        out.append(
-            _longer(delay.component, "delay", str(links.operation[clearest]), event, clearest, strata, delay.score)
-        )
-    return out
-
-
-def _own_times(own: Durations, names: list[tuple[str, str]], split: _Split) -> list[Finding]:
-    found = rises(own, len(names), *split.masks(own.start_us), only_longer=True)
-    felt = np.flatnonzero(found.weight > 0)
-    pairs = [(int(number), *pooled(found, np.array([number]))) for number in felt]
-    return [
-        _longer(names[number][0], "own time", "", names[number][1], number, found, z**2 * weight)
-        for number, z, weight in pairs
-        if z**2 * weight >= FAINT
-    ]
-
-
-def _longer(
-    component: str, signal: Signal, operation: str, event: str, number: int, found: Rises, score: float
-) -> Finding:
-    return Finding(
-        component,
-        signal,
-        operation,
-        event,
-        "",
-        "ms",
-        round(float(found.before_ms[number]), 3),
-        round(float(found.now_ms[number]), 3),
-        int(found.before_of[number]),
-        int(found.now_of[number]),
-        score,
-    )
-
-
-def _busy(buckets: pa.Table, split: _Split) -> list[Finding]:
-    return [
-        Finding(b.component, "cpu", "", b.metric, "", b.unit, b.before, b.now, b.before_of, b.now_of, b.score)
-        for b in busy(buckets, split.onset, split.until)
-        if b.score >= FAINT
-    ]

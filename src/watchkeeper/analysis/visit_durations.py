@@ -1,6 +1,6 @@
 """Which durations rose between two stretches: ranks say how surely, the share of the whole request how much."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats
-from watchkeeper.analysis.spans import Ints, Spans, exclusive_time
+from watchkeeper.analysis.spans import Ints, Spans, entry_of, exclusive_time
+from watchkeeper.analysis.visit_calls import Calls
 
 DOUBT = 5.0
 """Durations at which one past alone is trusted half."""
@@ -48,6 +49,8 @@ class Rises:
     leap_variance: Floats
     weight: Floats
     """The extra time a trace as a share of the trace, from 0 to 1: how much it matters."""
+    excess_ms: Floats
+    """The extra time of all of the present together."""
     before_ms: Floats
     now_ms: Floats
     """Medians."""
@@ -74,7 +77,7 @@ def rises(
     Ranks are taken against all pasts together; the gain from the past that is most like the present, since what
     differs from one past only is drift.
     """
-    out = Rises(*(np.zeros(strata) for _ in range(9)))
+    out = Rises(*(np.zeros(strata) for _ in range(10)))
     bounds = np.searchsorted(durations.stratum, np.arange(strata + 1))
     before = np.logical_or.reduce(pasts)
     for number in range(strata):
@@ -89,6 +92,7 @@ def rises(
         gain = _gain(out.now_ms[number], out.before_ms[number], [durations.ms[part][past[part]] for past in pasts])
         if gain <= 0 and only_longer:
             continue
+        out.excess_ms[number] = max(0.0, gain) * b.size
         extra = max(0.0, gain * b.size / np.unique(durations.trace[b]).size - UNFELT * whole)
         out.weight[number] = extra / (extra + whole) if extra > 0 else 0.0
         out.surplus[number], out.variance[number] = _rank_sum(earlier, present)
@@ -128,16 +132,57 @@ def own_durations(spans: Spans) -> tuple[Durations, list[tuple[str, str]]]:
     return ordered(own, spans.start_us[rows], stratum, root[rows], whole), list(keys)
 
 
+def outside_durations(spans: Spans, calls: Calls) -> tuple[Durations, list[tuple[str, str]]]:
+    """Time of a visit in calls of one name that nobody here ever answers (databases, foreign services), by caller.
+
+    They end outside of what is instrumented: whoever makes them is the closest that can be named. Calls of one visit
+    are added up, so that many where there were few are seen as well.
+    """
+    rows = calls.row[np.array([name is None for name in calls.callee], dtype=bool)]
+    keys: dict[tuple[str, str], int] = {}
+    pairs = zip(spans.service[rows], spans.name[rows], strict=True)
+    stratum = np.array([keys.setdefault(pair, len(keys)) for pair in pairs], dtype=np.int64)
+    entry = entry_of(spans)[rows]
+    _, first, visit = np.unique(entry * max(len(keys), 1) + stratum, return_index=True, return_inverse=True)
+    took: Floats = np.bincount(visit, weights=spans.duration_us[rows] / 1e3, minlength=first.size).astype(np.float64)
+    root = roots_of(spans)[rows[first]]
+    start = spans.start_us[entry[first]]
+    return ordered(took, start, stratum[first], root, spans.duration_us[root] / 1e3), list(keys)
+
+
 def _beside_calls(spans: Spans) -> NDArray[np.bool_]:
-    end = spans.start_us + spans.duration_us
-    first, last = np.full(spans.parent.size, np.inf), np.full(spans.parent.size, -np.inf)
+    """Which spans lie mostly beside calls of the same parent; what comes between two calls does not."""
     calls = np.flatnonzero((spans.kind == "client") & (spans.parent >= 0))
-    np.minimum.at(first, spans.parent[calls], spans.start_us[calls])
-    np.maximum.at(last, spans.parent[calls], end[calls])
+    beside = np.zeros(spans.parent.size, dtype=bool)
+    rows = np.flatnonzero(np.isin(spans.parent, spans.parent[calls]) & (spans.parent >= 0))
+    if calls.size == 0:
+        return beside
+    # Each parent gets a lane of its own on one long axis, so that one sorted list of intervals serves all.
     up = np.maximum(spans.parent, 0)
-    shared = np.minimum(end, last[up]) - np.maximum(spans.start_us, first[up])
-    beside: NDArray[np.bool_] = (spans.parent >= 0) & (shared > spans.duration_us / 2)
+    lane = np.searchsorted(np.unique(up[calls]), up) * (float(spans.duration_us[up[rows]].max()) + 1.0)
+    begin = np.clip(spans.start_us - spans.start_us[up], 0.0, spans.duration_us[up]) + lane
+    end = np.clip(spans.start_us + spans.duration_us - spans.start_us[up], 0.0, spans.duration_us[up]) + lane
+    covered = _covered(begin[calls], end[calls])
+    shared = covered(end[rows]) - covered(begin[rows])
+    beside[rows] = shared > spans.duration_us[rows] / 2
     return beside
+
+
+def _covered(begin: Floats, end: Floats) -> Callable[[Floats], Floats]:
+    """How much of the axis up to a point lies within any of those intervals."""
+    order = np.argsort(begin, kind="stable")
+    begin, reached = begin[order], np.maximum.accumulate(end[order])
+    start = np.maximum(begin, np.r_[-np.inf, reached[:-1]])
+    length = np.maximum(0.0, reached - start)
+    total = np.r_[0.0, np.cumsum(length)]
+
+    def upto(point: Floats) -> Floats:
+        last = np.searchsorted(begin, point, side="right") - 1
+        inside = np.clip(point - start[np.maximum(last, 0)], 0.0, length[np.maximum(last, 0)])
+        out: Floats = np.where(last >= 0, total[np.maximum(last, 0)] + inside, 0.0)
+        return out
+
+    return upto
 
 
 def roots_of(spans: Spans) -> Ints:

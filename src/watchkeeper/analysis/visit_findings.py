@@ -1,8 +1,8 @@
 """What changed inside visits as rows, and whom that speaks against."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -10,10 +10,21 @@ import pyarrow as pa
 
 from watchkeeper.domain import FaultKind
 
-Signal = Literal["behaviour", "delay", "own time", "cpu"]
+Signal = Literal["behaviour", "unanswered", "delay", "own time", "outside", "cpu"]
 
+KINDS: dict[Signal, FaultKind] = {
+    "behaviour": "errors",
+    "unanswered": "silence",
+    "delay": "latency",
+    "own time": "latency",
+    "outside": "slow-dependency",
+    "cpu": "cpu",
+}
+"""What a fault is taken for whose strongest signal is that."""
 MOST = 12
 """Findings of one component and signal that are kept."""
+STEP = timedelta(seconds=30)
+"""How closely the onset of a change is known: supposed onsets lie that far apart."""
 HALF = 10.0
 """Where a signal's score begins to count less and less: beyond it, more of the same is no more evidence."""
 SHARPNESS = 2.0
@@ -36,6 +47,8 @@ FINDINGS = pa.schema(
         pa.field("score", pa.float64(), nullable=False),
         # The supposed onset at which the change is clearest.
         pa.field("began", pa.timestamp("us", tz="UTC")),
+        # The most that this signal says against anybody in minutes before; null where there are none to look at.
+        pa.field("quiet", pa.float64()),
     ]
 )
 
@@ -62,6 +75,8 @@ class Finding:
     """About chi-squared, times how much it matters (0 to 1)."""
     began: datetime | None = None
     """The supposed onset at which the change is clearest."""
+    quiet: float | None = None
+    """The most that this signal says against anybody in minutes before; None where there are none to look at."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -81,14 +96,17 @@ class Blamed:
     """The score by signal."""
     began: datetime | None = None
     """The supposed onset at which its weightiest finding is clearest."""
+    quiet: dict[Signal, float] = field(default_factory=dict)
+    """By signal, the most that it says against anybody in minutes before; without those of which that is not known."""
+    agreement: float = 1.0
+    """The part of all that changed anywhere that is clearest from the same onset on, give or take one step."""
 
     @property
     def kind(self) -> FaultKind:
         """What the strongest signal looks like; a busy processor explains the others."""
         if self.parts.get("cpu", 0.0) >= WORKING:
             return "cpu"
-        strongest = max(self.parts, key=lambda signal: (self.parts[signal], signal))
-        return "errors" if strongest == "behaviour" else "latency"
+        return KINDS[max(self.parts, key=lambda signal: (self.parts[signal], signal))]
 
 
 def blamed(findings: pa.Table) -> list[Blamed]:
@@ -103,7 +121,26 @@ def blamed(findings: pa.Table) -> list[Blamed]:
     scores = totals(parts)
     mass = sum(total**SHARPNESS for total in scores.values())
     ranked = sorted(scores, key=lambda c: (-scores[c], c))
-    return [Blamed(c, scores[c], scores[c] ** SHARPNESS / mass, parts[c], clearest[c].began) for c in ranked]
+    quiet = {f.signal: f.quiet for f in found if f.quiet is not None}
+    return [
+        Blamed(
+            c,
+            scores[c],
+            scores[c] ** SHARPNESS / mass,
+            parts[c],
+            clearest[c].began,
+            {signal: quiet[signal] for signal in parts[c] if signal in quiet},
+            _agreement(clearest[c], found),
+        )
+        for c in ranked
+    ]
+
+
+def _agreement(clearest: Finding, found: list[Finding]) -> float:
+    if clearest.began is None:
+        return 1.0
+    near = sum(f.score for f in found if f.began is not None and abs(f.began - clearest.began) <= STEP)
+    return near / sum(f.score for f in found)
 
 
 def parts_of(findings: Iterable[Finding]) -> dict[str, dict[Signal, float]]:

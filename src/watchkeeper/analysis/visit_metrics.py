@@ -146,4 +146,5 @@ def _calls(known: dict[tuple[str, str, str], dict[int, list[float]]]) -> Visits:
         visit=owner[order],
         event=np.array([*begins, *events], dtype=np.int64)[order],
         events=list(codes),
+        is_excused=np.zeros(len(visits), dtype=bool),
     )

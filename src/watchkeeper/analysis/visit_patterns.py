@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 
 from watchkeeper.analysis.series import Floats
 from watchkeeper.analysis.spans import Ints
+from watchkeeper.analysis.visit_shares import (
+    FAINT,
+    FEW,
+    NEW_WARNING,
+    Shares,
+    change_in_share,
+    least_change,
+    likelihood_ratio,
+    sober,
+)
 from watchkeeper.analysis.visits import Visits
 
-ENOUGH = 100.0
-"""Visits of a side that count: more of the same do not make a small change weigh more."""
-FEW = 3
-"""Chances that a pattern must have had before it can be missed or be new."""
-DOUBT = 5.0
-"""Visits at which one past alone is trusted half."""
 BRANCH = 0.5
 """By how much a change counts less where either branch was as common as the other."""
 APPEARING, CALMER = 0.5, 0.25
 """What a new step that is no warning weighs, and what a warning weighs that came more often before."""
-FAINT = 0.5
-"""Scores below this are not looked into."""
-NEW_WARNING = 1.5
-"""What a warning that was never seen before weighs, as a multiple."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,6 @@ def patterns_of(visits: Visits, *, has_order: bool = True) -> Patterns:
     )
 
 
-@dataclass(frozen=True)
-class Shares:
-    """How often each pattern came of the visits in which it could have, shape (p,)."""
-
-    before: Floats
-    before_of: Floats
-    now: Floats
-    now_of: Floats
-
-
 def shares(visits: Visits, patterns: Patterns, before: NDArray[np.bool_], now: NDArray[np.bool_]) -> Shares:
     """Counts of the patterns in two sets of visits.
 
@@ -85,35 +75,6 @@ def _counts(visits: Visits, patterns: Patterns, chosen: NDArray[np.bool_]) -> tu
     present = patterns.after < 0
     alone[patterns.event[present]] = shown[present]
     return shown, alone[np.where(present, patterns.begin, patterns.after)]
-
-
-def likelihood_ratio(counts: Shares) -> Floats:
-    """Twice the log-likelihood ratio of two shares against one common share, shape (p,): chi-squared if none differs.
-
-    Wilks (1938); half a case keeps small tables sober.
-    """
-    table = np.stack(
-        [
-            counts.before + 0.5,
-            counts.before_of - counts.before + 0.5,
-            counts.now + 0.5,
-            counts.now_of - counts.now + 0.5,
-        ]
-    )
-    n = table.sum(axis=0)
-    columns = np.stack([table[0] + table[2], table[1] + table[3]])
-    rows = np.stack([table[0] + table[1], table[2] + table[3]])
-    expected = np.stack([rows[0] * columns[0], rows[0] * columns[1], rows[1] * columns[0], rows[1] * columns[1]]) / n
-    out: Floats = 2 * (table * np.log(table / expected)).sum(axis=0)
-    return out
-
-
-def change_in_share(counts: Shares) -> Floats:
-    """By how much the share rose, from -1 to 1, drawn towards none by half a case a cell, shape (p,)."""
-    now = (counts.now + 0.5) / (counts.now_of + 1)
-    before = (counts.before + 0.5) / (counts.before_of + 1)
-    out: Floats = now - before
-    return out
 
 
 @dataclass(frozen=True)
@@ -133,16 +94,13 @@ def changes(visits: Visits, patterns: Patterns, pasts: Sequence[NDArray[np.bool_
     visits are not independent of each other, and with many of them everything is significant. It is taken from the past
     that is most like the present: what differs from one past only is drift.
     """
+    # What a caller does after a call that failed is no change of its own.
+    pasts, now = [past & ~visits.is_excused for past in pasts], now & ~visits.is_excused
     counts = shares(visits, patterns, np.logical_or.reduce(pasts), now)
-    sober = Shares(*_at_most(counts.before, counts.before_of), *_at_most(counts.now, counts.now_of))
-    matters = np.abs(change_in_share(counts))
-    for past in pasts:
-        one = shares(visits, patterns, past, now)
-        trust = one.before_of**2 / (one.before_of**2 + DOUBT**2)
-        matters = np.minimum(matters, trust * np.abs(change_in_share(one)) + (1 - trust) * matters)
+    matters = least_change(counts, [shares(visits, patterns, past, now) for past in pasts])
     warns = np.array([e.is_warning for e in visits.events], dtype=bool)[patterns.event]
     score = np.where(warns & (counts.before == 0) & (counts.now > 0), NEW_WARNING, 1.0) * matters
-    score *= likelihood_ratio(sober) * _steadiness(counts) * _direction(visits, patterns, counts)
+    score *= likelihood_ratio(sober(counts)) * _steadiness(counts) * _direction(visits, patterns, counts)
     score = np.where((counts.before_of >= FEW) & (counts.now_of >= 1), score, 0.0)
     asked = np.flatnonzero(score >= FAINT)
     score[asked] *= _unexplained(visits, patterns, np.logical_or.reduce(pasts), now, asked, counts)
@@ -201,8 +159,3 @@ def _steadiness(counts: Shares) -> Floats:
     share = (counts.before + 0.5) / (counts.before_of + 1)
     out: Floats = 1 - BRANCH * 4 * share * (1 - share)
     return out
-
-
-def _at_most(count: Floats, of: Floats) -> tuple[Floats, Floats]:
-    factor = np.minimum(1.0, ENOUGH / np.maximum(of, 1.0))
-    return count * factor, of * factor

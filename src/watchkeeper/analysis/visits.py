@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from watchkeeper.analysis.lognews import WARN
 from watchkeeper.analysis.spans import Ints, Spans, entry_of
 from watchkeeper.analysis.templates import Miner, outline
+from watchkeeper.analysis.visit_calls import Calls, read_calls
 
 _WHERE = ("code.function.name", "code.file.path", "code.filepath", "code.namespace", "code.function")
 
+ERROR = "with an error of its own"
+"""How the end is called of a visit that failed although no call in it had."""
 DEEPEST = 256
 """Spans above a span that are followed: broken data has spans that are their own ancestors."""
 
@@ -56,17 +59,36 @@ class Visits:
     visit: Ints
     event: Ints
     events: list[Event]
+    is_excused: NDArray[np.bool_]
+    """Visits in which a call failed, or got no answer: what they do otherwise is for that reason, shape (n,)."""
 
 
-def read_visits(spans: Spans, logs: pa.Table | None = None) -> Visits:
+def read_visits(
+    spans: Spans,
+    logs: pa.Table | None = None,
+    calls: Calls | None = None,
+    unmet: NDArray[np.bool_] | None = None,
+) -> Visits:
     """Visits of spans (`in_order` makes the order of rows irrelevant), with lines from the answer of a `LogQuery`.
 
     Visits that have lost their entry span are left out, and lines that belong to no visit. Lines told twice count once.
+    `calls` are those of the spans, read already, and `unmet` tells which of them should have got an answer and did not.
     """
+    calls = read_calls(spans) if calls is None else calls
+    unmet = np.zeros(calls.row.size, dtype=bool) if unmet is None else unmet
     entry = entry_of(spans)
     has_parent = spans.table["parent_span_id"].is_valid().to_numpy()
     whole = spans.is_entry & (np.isin(spans.kind, ("server", "consumer")) | ~has_parent)
-    return _assembled(spans, entry, whole, None if logs is None else _lines(logs, spans))
+    reached = np.array([name is not None for name in calls.callee], dtype=bool)
+    let_down = np.zeros(spans.parent.size, dtype=bool)
+    let_down[entry[calls.row[unmet | (reached & calls.is_failed)]]] = True
+    return _assembled(spans, entry, whole, _Calling(calls, let_down), None if logs is None else _lines(logs, spans))
+
+
+class _Calling(NamedTuple):
+    calls: Calls
+    let_down: NDArray[np.bool_]
+    """By span, whether a call that was made under this entry failed or got no answer."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +104,10 @@ class _Lines:
 def in_order(spans: pa.Table) -> pa.Table:
     """Each span once, in an order that depends on what the spans say and on nothing else."""
     order = [("time", "ascending"), ("duration_ns", "descending"), ("name", "ascending"), ("span_id", "ascending")]
-    ordered = spans.sort_by(order)
+    place = spans.column_names.index("duration_ns")
+    # A span that never ended has no duration; what it did is known all the same.
+    ended = spans.set_column(place, "duration_ns", pc.fill_null(spans["duration_ns"], 0))
+    ordered = ended.sort_by(order)
     numbered = ordered.select(["trace_id", "span_id"]).append_column("row", pa.array(np.arange(ordered.num_rows)))
     first = numbered.group_by(["trace_id", "span_id"]).aggregate([("row", "min")])["row_min"]
     if len(first) == ordered.num_rows:
@@ -150,12 +175,14 @@ def _templates(texts: set[str]) -> dict[str, str]:
     return {text: miner.template(numbers[line]) for text, line in outlines.items()}
 
 
-def _assembled(spans: Spans, entry: Ints, whole: NDArray[np.bool_], lines: _Lines | None) -> Visits:
+def _assembled(
+    spans: Spans, entry: Ints, whole: NDArray[np.bool_], calling: "_Calling", lines: _Lines | None
+) -> Visits:
     entries = np.flatnonzero(whole)
     visit_of = np.full(spans.parent.size, -1, dtype=np.int64)
     visit_of[entries] = np.arange(entries.size)
     inside = visit_of[entry]
-    texts, calls = _span_events(spans)
+    texts, calls = _span_events(spans, calling.calls)
     rows = np.flatnonzero((inside >= 0) & ~whole)
     depth = _depth(spans)
     kinds = np.where(calls[rows], "call", "span").astype(object)
@@ -178,7 +205,7 @@ def _assembled(spans: Spans, entry: Ints, whole: NDArray[np.bool_], lines: _Line
         )
     happened = _stacked(parts)
     order = np.lexsort((happened.depth, happened.time_us, happened.visit))
-    return _coded(spans, entries, happened.at(order))
+    return _coded(spans, entries, happened.at(order), calling.let_down[entries])
 
 
 class _Happened(NamedTuple):
@@ -217,12 +244,17 @@ def _stacked(parts: Sequence[_Happened]) -> _Happened:
     )
 
 
-def _coded(spans: Spans, entries: Ints, happened: _Happened) -> Visits:
+def _coded(spans: Spans, entries: Ints, happened: _Happened, let_down: NDArray[np.bool_]) -> Visits:
     """Number the events, and put a begin and an end around each visit."""
     codes: dict[Event, int] = {}
     operations = list(zip(spans.service[entries], spans.name[entries], strict=True))
     begins = np.array([codes.setdefault(Event(s, o, "begin", ""), len(codes)) for s, o in operations], dtype=np.int64)
-    ends = np.array([codes.setdefault(Event(s, o, "end", ""), len(codes)) for s, o in operations], dtype=np.int64)
+    own_error = spans.is_error[entries] & ~let_down
+    ended = [
+        Event(s, o, "end", ERROR if bad else "", bad)
+        for (s, o), bad in zip(operations, own_error.tolist(), strict=True)
+    ]
+    ends = np.array([codes.setdefault(event, len(codes)) for event in ended], dtype=np.int64)
     inner: dict[tuple[int, str, str, bool], int] = {}
     visit = happened.visit
     events = np.empty(visit.size, dtype=np.int64)
@@ -246,6 +278,7 @@ def _coded(spans: Spans, entries: Ints, happened: _Happened) -> Visits:
         visit=whole[order],
         event=sequence,
         events=list(codes),
+        is_excused=let_down,
     )
 
 
@@ -261,16 +294,20 @@ def _contexts(spans: Spans, entries: Ints, rows: Ints, sequence: Ints) -> Ints:
     return out
 
 
-def _span_events(spans: Spans) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+def _span_events(spans: Spans, calls: Calls) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
     """What each span is called as an event, and whether it is a call: that is told apart by callee and operation."""
     texts = spans.name.astype(object)
+    is_call = np.isin(spans.kind, ("client", "producer"))
+    is_call[calls.row] = True
+    columns = (calls.row.tolist(), calls.callee, calls.operation)
+    for row, callee, operation in zip(*columns, strict=True):
+        if callee is not None:
+            texts[row] = f"{texts[row]} → {callee} {operation}"
     crossing = np.flatnonzero(spans.parent >= 0)
     crossing = crossing[spans.service[crossing] != spans.service[spans.parent[crossing]]]
-    calls = np.isin(spans.kind, ("client", "producer"))
-    calls[spans.parent[crossing]] = True
-    for row in crossing[::-1]:
+    for row in crossing[spans.kind[spans.parent[crossing]] == "producer"][::-1]:
         texts[spans.parent[row]] = f"{spans.name[spans.parent[row]]} → {spans.service[row]} {spans.name[row]}"
-    return texts, calls
+    return texts, is_call
 
 
 def _depth(spans: Spans) -> Ints:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from watchkeeper.analysis.visit_findings import SHARPNESS, Blamed
+from watchkeeper.analysis.visit_findings import Blamed
+from watchkeeper.diagnosis.fusion import Fused
 from watchkeeper.diagnosis.ranked import Candidate, Telling, conclude_ranked
 from watchkeeper.diagnosis.statements import quoted
 from watchkeeper.domain import Cost, Diagnosis, EvidenceId, FaultKind, ReleaseVerdict, Scope, Window
@@ -25,7 +26,12 @@ CHANGED: dict[FaultKind, str] = {
     "errors": "what its requests do changed most in",
     "latency": "requests lose their time in",
     "cpu": "the processor is busiest in",
+    "silence": "nobody gets an answer any more from",
+    "slow-dependency": "what is called takes longer to answer to",
 }
+
+LONGER = {"delay": "on the way", "own time": "in itself", "outside": "a visit, all its calls of that name together"}
+"""Where time is lost, by signal."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class InsideVisits:
 
 
 def conclude_visits(
-    seen: InsideVisits, recheck: Recheck, gaps: tuple[str, ...], now: datetime, cost: Cost
+    seen: InsideVisits, fused: Fused, recheck: Recheck, gaps: tuple[str, ...], now: datetime, cost: Cost
 ) -> Diagnosis:
     """Rank the components by what changed in their visits; inconclusive where none is clearly first."""
     first, ground = _first_change(seen), ground_of_visits(seen, recheck)
@@ -59,8 +65,9 @@ def conclude_visits(
         scope=Scope(since=first, onset_uncertainty_seconds=STEP_OF_ONSETS.total_seconds()),
         settled_by=lambda each: f"One trace through {each.component} from before, beside one from now.",
     )
-    mass = sum(each.score**SHARPNESS for each in seen.ranked) + LEAST**SHARPNESS
-    candidates = [_candidate(seen, each, each.score**SHARPNESS / mass, ground) for each in seen.ranked[:TOLD]]
+    by_name = {each.component: each for each in seen.ranked}
+    ranked = [(by_name[name], p) for name, p in fused.probabilities.items() if name in by_name]
+    candidates = [_candidate(seen, each, probability, ground) for each, probability in ranked[:TOLD]]
     return conclude_ranked(candidates, telling, ground, gaps=gaps, at=now, cost=cost)
 
 
@@ -122,8 +129,9 @@ def _words(seen: InsideVisits, row: dict[str, object], held: dict[str, str]) -> 
         return f"“{name('event')}” comes{after} in {{now}} of the visits{where}, before in {{before}}"
     if held["signal"] == "cpu":
         return f"{name('event')} is at {{now}}, before at {{before}}"
-    what = "on the way" if held["signal"] == "delay" else "in itself"
-    return f"“{name('event')}”{where} takes {{now}} {what}, before {{before}}"
+    if held["signal"] == "unanswered":
+        return f"calls {name('event')} get no answer in {{now}}, before in {{before}}"
+    return f"“{name('event')}”{where} takes {{now}} {LONGER[held['signal']]}, before {{before}}"
 
 
 def _share(seen: InsideVisits, blamed: Blamed) -> Statement:

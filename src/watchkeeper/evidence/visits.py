@@ -7,9 +7,10 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from watchkeeper.analysis.visit_changes import ONSETS, PAST_SECONDS, Inputs, visit_changes
+from watchkeeper.analysis.visit_changes import ONSETS, Inputs, visit_changes
 from watchkeeper.analysis.visit_findings import FINDINGS, blamed
 from watchkeeper.analysis.visit_metrics import PAST, STEP_SECONDS
+from watchkeeper.analysis.visit_splits import PAST_SECONDS
 from watchkeeper.domain import EvidenceId, Reading, Window
 from watchkeeper.evidence.answers import Answers, Readings, parameters_of, window_text
 from watchkeeper.evidence.readings import key_of, table_of_rows
