@@ -11,6 +11,7 @@ import pyarrow as pa
 from watchkeeper.analysis.calm import ROWS, CalmBlame, calm_blame, entry_of, unit_of
 from watchkeeper.analysis.golden import golden_grid, golden_names, golden_series
 from watchkeeper.analysis.series import Grid, Red
+from watchkeeper.analysis.steps import NOTICED
 from watchkeeper.domain import EvidenceId, Reading, Signal, Window
 from watchkeeper.evidence.answers import Answers, Readings, parameters_of
 from watchkeeper.evidence.ledger import Ask, Ledger, Q
@@ -19,6 +20,8 @@ from watchkeeper.telemetry.sources import MetricBucketQuery, MetricQuery, Metric
 POINTS = 200_000
 Edge = tuple[str, str]
 READING = "excess work"
+SAID = 1.0
+"""Spreads that a component must have risen of which somebody else says that something is wrong with it."""
 
 
 class Asking(Protocol):
@@ -89,6 +92,7 @@ def trouble_in(golden: Golden, signal: Signal) -> CalmBlame | None:
         grid=golden.grid,
         at=golden.grid.position_of(signal.at),
         unit=unit_of(signal.measure) if target == signal.service else None,
+        least=SAID if signal.kind in ("alert", "complaints") and target == signal.service else NOTICED,
     )
 
 
