@@ -17,7 +17,7 @@ PROCESSES := $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 2)))
 SIDE_BY_SIDE := -n $(PROCESSES) --maxprocesses 6 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench drills exams pictures
+.PHONY: help demo serve test lint bench drills exams weights pictures
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -44,6 +44,9 @@ drills: $(DEV_STAMP) ## Break the lab's shop in many ways and score the diagnose
 
 exams: $(DEV_STAMP) ## Run the exams found in DATA=DIR against evals/baselines; fails beyond chance
 	@$(RUN)/watchkeeper eval check --data "$(DATA)"
+
+weights: $(DEV_STAMP) ## Fit the ranking's weights anew from the recordings (WEIGHTS=--weights-only: from evals/features)
+	@$(RUN)/python -m watchkeeper.evaluation.fitting $(WEIGHTS)
 
 pictures: $(DEV_STAMP) ## Take the README's pictures anew, of a real server; needs /usr/bin/chromium
 	@PYTHONPATH=tests $(RUN)/python -m duty.pictures

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from watchkeeper.diagnosis import wording
 from watchkeeper.diagnosis.blame import parts_of
+from watchkeeper.diagnosis.fusion import Fused, stated_from
 from watchkeeper.diagnosis.releases import describe
 from watchkeeper.diagnosis.scope import affected
 from watchkeeper.diagnosis.seen import Seen
@@ -16,11 +17,9 @@ from watchkeeper.evidence.prose import given, number_of
 from watchkeeper.evidence.recheck import Recheck
 from watchkeeper.evidence.selectors import select
 
-UNKNOWN = 0.15
-"""The score that stands for a cause that is not among the suspects."""
-SURE = 0.45
-"""The least probability of the first hypothesis that is stated as a diagnosis."""
-HYPOTHESES = 10
+SURE = stated_from()
+"""The least probability of the first hypothesis that is stated as a diagnosis, by what a wrong answer costs."""
+HYPOTHESES, LEAST_TOLD = 10, 3
 WORTH_TELLING = 0.02
 LEAST_PAST_SECONDS = 30.0
 """Telemetry before the onset without which nothing can be called unusual."""
@@ -31,14 +30,17 @@ NO_CHANGE = (
 )
 
 
-def conclude(seen: Seen, suspects: Sequence[Suspect], recheck: Recheck, at: datetime, cost: Cost) -> Diagnosis:
+def conclude(
+    seen: Seen, suspects: Sequence[Suspect], fused: Fused, recheck: Recheck, at: datetime, cost: Cost
+) -> Diagnosis:
     """Rank the suspects whose claims hold; inconclusive where the first is not probable or not grounded enough."""
     ground = ground_of(seen, recheck)
-    total = sum(s.score for s in suspects) + UNKNOWN
+    by_name = {s.component: s for s in suspects if s.claims}
+    ranked_names = [name for name in fused.probabilities if name in by_name][:HYPOTHESES]
     checked = [
-        (verify(s, ground), s.score / total)
-        for s in suspects[:HYPOTHESES]
-        if s.claims and s.score / total >= WORTH_TELLING
+        (verify(by_name[name], ground), fused.probabilities[name])
+        for place, name in enumerate(ranked_names)
+        if place < LEAST_TOLD or fused.probabilities[name] >= WORTH_TELLING
     ]
     ranked = [(found, probability) for found, probability in checked if found.is_told]
     writer = Writer(recheck, ground.names)

@@ -8,7 +8,7 @@ import numpy as np
 from watchkeeper import domain
 from watchkeeper.analysis.calm import CalmBlame
 from watchkeeper.analysis.series import Red
-from watchkeeper.diagnosis.conclude import UNKNOWN
+from watchkeeper.diagnosis.fusion import Fused
 from watchkeeper.diagnosis.ranked import Candidate, Telling, conclude_ranked
 from watchkeeper.diagnosis.statements import quoted
 from watchkeeper.domain import (
@@ -29,6 +29,8 @@ from watchkeeper.evidence.selectors import Selector, select
 
 WORTH_TELLING = 0.01
 LEAST_TOLD, MOST_TOLD = 5, 10
+SURGED = 1.5
+"""From this many times as many requests as in calm steps on there is a surge."""
 WHAT = {"s": "extra time", "failures": "failures"}
 COMES = {"s": "the extra time comes", "failures": "the failures come"}
 MEASURE = {"s": ("mean latency", "time"), "failures": ("share of failed requests", "%")}
@@ -44,10 +46,12 @@ class Measured:
     window: Window
 
 
-def conclude_measured(seen: Measured, recheck: Recheck, gaps: tuple[str, ...], at: datetime, cost: Cost) -> Diagnosis:
+def conclude_measured(
+    seen: Measured, fused: Fused, recheck: Recheck, gaps: tuple[str, ...], at: datetime, cost: Cost
+) -> Diagnosis:
     """Rank the components by their share of the alarm's excess; inconclusive where none is clearly first."""
     began, ground = _began(seen), ground_of_measured(seen, recheck, at)
-    candidates = [_candidate(seen, name, probability, ground) for name, probability in _ranked(seen)]
+    candidates = [_candidate(seen, name, probability, ground) for name, probability in _ranked(fused)]
     telling = Telling(
         what=_what(seen),
         plain_what=f"{MEASURE[seen.trouble.unit][0]} of {quoted(seen.trouble.target)}",
@@ -106,12 +110,9 @@ def _last(name: str, is_entry: bool, red: Red, step: int, seen: Measured) -> dom
     )
 
 
-def _ranked(seen: Measured) -> list[tuple[str, float]]:
-    shares = seen.trouble.flow.shares
-    total = sum(shares[name].score for name in seen.trouble.flow.ranked) + UNKNOWN
-    ranked = [(name, shares[name].score / total) for name in seen.trouble.flow.ranked]
-    kept = [pair for i, pair in enumerate(ranked) if pair[1] >= WORTH_TELLING or i < LEAST_TOLD]
-    return sorted(kept[:MOST_TOLD], key=lambda pair: -pair[1])
+def _ranked(fused: Fused) -> list[tuple[str, float]]:
+    ranked = list(fused.probabilities.items())
+    return [pair for i, pair in enumerate(ranked[:MOST_TOLD]) if pair[1] >= WORTH_TELLING or i < LEAST_TOLD]
 
 
 def _began(seen: Measured) -> datetime | None:
@@ -123,8 +124,11 @@ def _began(seen: Measured) -> datetime | None:
 
 
 def _candidate(seen: Measured, component: str, probability: float, ground: Ground) -> Candidate:
-    said = (_cause(seen, component), _share(seen, component), _timing(seen, component, ground))
+    more = _more_requests(seen, component)
+    said = (_cause(seen, component), _share(seen, component), more, _timing(seen, component, ground))
     kind: FaultKind = "latency" if seen.trouble.unit == "s" else "errors"
+    if more is not None and _surge(seen, seen.trouble.target) is not None:
+        kind = "surge"
     began = _value(seen, "began", component)
     onset = began if isinstance(began, datetime) else None
     return Candidate(component, kind, probability, tuple(s for s in said if s is not None), onset)
@@ -164,6 +168,27 @@ def _share(seen: Measured, component: str) -> Statement | None:
     percent = number_of(seen.evidence, selector, "%0")
     text = f"{percent} of the {what} of {quoted(seen.trouble.target)} is left at {quoted(component)}"
     return Statement(text, seen.evidence, selector, "≥", _rounded(share / 2), component, "cause")
+
+
+def _surge(seen: Measured, component: str) -> float | None:
+    """By what factor its requests rose beyond those of calm steps; None where they did not, or nobody knows."""
+    before, now = (_value(seen, column, component) for column in ("requests_a_step_before", "requests_a_step"))
+    if not isinstance(before, float) or not isinstance(now, float) or before <= 0 or now < SURGED * before:
+        return None
+    return now / before
+
+
+def _more_requests(seen: Measured, component: str) -> Statement | None:
+    """That the component got far more requests than in calm steps; if users sent more, that may be the cause."""
+    factor = _surge(seen, component)
+    before = _value(seen, "requests_a_step_before", component)
+    if factor is None or not isinstance(before, float):
+        return None
+    columns = ("requests_a_step", "requests_a_step_before")
+    now, past = (number_of(seen.evidence, _row(column, component), "") for column in columns)
+    text = f"requests of {quoted(component)}: {now} a step, {past} in calm steps"
+    selector = _row("requests_a_step", component)
+    return Statement(text, seen.evidence, selector, ">", _rounded(before * (1 + factor) / 2), component, "cause")
 
 
 def _timing(seen: Measured, component: str, ground: Ground) -> Statement | None:

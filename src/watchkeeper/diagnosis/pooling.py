@@ -5,7 +5,7 @@ from collections.abc import Mapping
 RULES_WEIGHT = 0.65
 """What the rules' probabilities count where they state a cause.
 
-With it a cause that the rules hold for .7 likely and more stays stated whatever a model thinks, and one that they hold
+With it a cause that the rules hold for .8 likely and more stays stated whatever a model thinks, and one that they hold
 for less likely becomes *inconclusive* where the model disagrees. Set by judgement (see decision 0007).
 """
 OPEN_WEIGHT = 0.5

@@ -21,6 +21,7 @@ MEASURES = {
     "cpu": ("value", "%", "CPU in use by"),
     "memory": ("value", "MB", "memory in use by"),
     "pool": ("mean", "x", "requests waiting for a connection in"),
+    "traffic": ("per_second", "x", "requests a second of"),
 }
 """By a symptom's measure: the column that holds it, its unit, and its name in words."""
 RESOURCES = ("cpu", "memory", "pool")
@@ -60,6 +61,8 @@ class Saying:
         """That the symptom's figure is higher than it was."""
         if symptom.measure == "silence":
             return self.silence(symptom.service)
+        if symptom.direction == "down":
+            return self.fall(symptom)
         evidence, selector = self._place(symptom)
         unit = MEASURES[symptom.measure][1]
         where = quoted(f"{symptom.service} {symptom.operation}".strip())
@@ -68,6 +71,19 @@ class Saying:
             usually += ", as its callers see it"
         text = f"{MEASURES[symptom.measure][2]} {where}: {{now}}{usually}"
         return self.rise(evidence, selector, symptom.service, text, "symptom", unit)
+
+    def fall(self, symptom: Symptom) -> Statement | None:
+        """That the symptom's figure is lower than it was."""
+        evidence, selector = self._place(symptom)
+        number, unit = self.evidence[evidence], MEASURES[symptom.measure][1]
+        now, before = self._figure(number, selector), self._before(number, selector)
+        if not before > (now or 0.0):
+            return None
+        where = quoted(f"{symptom.service} {symptom.operation}".strip())
+        figures = [number_of(number, s, unit) for s in (selector, selector.over(self._control(number, selector)))]
+        text = f"{MEASURES[symptom.measure][2]} {where}: {figures[0]}, usually {figures[1]}"
+        middle = _rounded(((now or 0.0) + before) / 2)
+        return Statement(text, number, selector, "<", middle, symptom.service, "symptom", unit, is_change=True)
 
     def silence(self, service: str) -> Statement | None:
         """That a service has reported nothing for a while."""

@@ -1,8 +1,10 @@
-"""Every component that may be the cause, with a score and what speaks for and against it."""
+"""Every component that may be the cause, and what speaks for and against it."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.analysis.lognews import ERROR, WARN
 from watchkeeper.analysis.resources import ResourceKind
@@ -17,25 +19,28 @@ from watchkeeper.domain import FaultKind
 from watchkeeper.evidence.claims import Statement
 from watchkeeper.evidence.vitals import Vitals
 
-WEIGHTS = {
-    "errors": 1.0,
-    "latency": 0.7,
-    "silence": 1.0,
-    "restarts": 0.6,
-    "cpu": 0.4,
-    "memory": 0.4,
-    "pool": 0.4,
-    "logs": 0.1,
-    "fanout": 0.2,
-    "change": 0.2,
-}
-"""What each kind of evidence adds to a score, by judgement; blame counts in proportion to its share."""
 BLAMED = 0.2
 """Share of the blame from which a component's resources are looked at more closely."""
 RISES: dict[ResourceKind, float] = {"cpu": 0.15, "pool": 0.5}
 """The least rise that says something: a share of a core, requests that wait."""
-FAINT = 0.2
-"""What blame without a symptom of its unit counts."""
+BLAME_TOLD = 0.1
+"""Share of the blame from which it is told, where a symptom of its unit shows."""
+UNITS = {"failures": frozenset({"error ratio"}), "extra time": frozenset({"mean latency", "p95 latency"})}
+"""By unit of blame, the symptoms that show in it."""
+LOST_SHARE = 0.1
+"""Share of the calls to a component that failed without its knowledge, from which on it may have been gone."""
+GONE_STEPS = 2
+"""Steps in a row without any telemetry of a component that reports in nearly every step, for it to have been gone."""
+REFUSED = re.compile(
+    r"connect\w*[ _]?(error|refused|reset|failed)|refused|econn|unavailable|unreachable|no route", re.IGNORECASE
+)
+"""How exceptions and messages name a connection that nobody took."""
+QUEUEING = re.compile(
+    r"(acquir|wait|borrow|get|check.?out)\w*.{0,12}(conn|pool)|pool.{0,12}(acquir|wait|borrow|get)", re.IGNORECASE
+)
+"""How spans are called in which a request waits for a connection of a pool."""
+REPORTS_SHARE = 0.9
+"""Share of the usual steps in which it reports."""
 
 
 @dataclass
@@ -43,10 +48,9 @@ class Suspect:
     """One component on trial."""
 
     component: str
-    score: float = 0.0
     share: Share = field(default_factory=Share)
     traits: set[str] = field(default_factory=set)
-    """Which of `WEIGHTS` spoke for it."""
+    """What else than blame speaks for it, or against (`late`): features of `fusion`, by name."""
     claims: list[Statement] = field(default_factory=list)
     """What can be said for it, not checked yet."""
     against: list[Statement] = field(default_factory=list)
@@ -54,6 +58,10 @@ class Suspect:
     """The change that is blamed, or the last one that was cleared."""
     callers: tuple[int, int] = (0, 0)
     """Calls to it in the incident as its callers saw them, and how many of these failed."""
+    unanswered: float = 0.0
+    """Share of the calls to it that failed and of which it knows nothing itself; 0 where it never reports."""
+    was_gone: bool = False
+    """Whether it reported nothing at all for a moment, though it usually does all the time; or calls were refused."""
     is_failing: bool = False
     """Whether failures are a symptom of its own, and slowness is none."""
     surge: float = 1.0
@@ -67,6 +75,16 @@ class Suspect:
         return name if name is not None and self.share.waits_for[name] > 0.5 * total else None
 
     @property
+    def speaks(self) -> bool:
+        """Whether anything speaks for it."""
+        return self.share.errors > 0 or self.share.latency > 0 or bool(self.traits - {"late"})
+
+    @property
+    def is_crashing(self) -> bool:
+        """Whether its processes end: they start anew, or it is gone and nobody gets an answer."""
+        return "restarts" in self.traits or (self.was_gone and self.unanswered >= LOST_SHARE)
+
+    @property
     def kind(self) -> FaultKind:
         """What is wrong with it, by the most specific thing that speaks for it."""
         if "silence" in self.traits:
@@ -75,6 +93,8 @@ class Suspect:
             return "crash"
         if self.trial is not None and self.trial.is_guilty:
             return "bad-change"
+        if self.is_crashing:
+            return "crash"
         for trait, kind in (("pool", "pool-exhaustion"), ("memory", "memory"), ("cpu", "cpu")):
             if trait in self.traits:
                 return kind  # type: ignore[return-value]
@@ -84,7 +104,7 @@ class Suspect:
 
 
 def suspects_of(seen: Seen) -> list[Suspect]:
-    """All components with any evidence against them, the strongest suspicion first."""
+    """All components with any evidence against them, by name."""
     found: dict[str, Suspect] = {}
     _add_blame(found, seen)
     _add_symptoms(found, seen)
@@ -97,10 +117,11 @@ def suspects_of(seen: Seen) -> list[Suspect]:
     for suspect in found.values():
         suspect.surge = _surge(seen.vitals, seen.timing, suspect.component)
         suspect.callers = _seen_by_callers(seen.vitals, seen.timing, suspect.component)
+        _look_for_gaps(suspect, seen)
         _try_changes(suspect, seen)
         _look_inside(suspect, seen)
         _say_when(suspect, seen)
-    return sorted((s for s in found.values() if s.score > 0), key=lambda s: (-s.score, s.component))
+    return sorted((s for s in found.values() if s.speaks), key=lambda s: s.component)
 
 
 def _suspect(found: dict[str, Suspect], component: str) -> Suspect:
@@ -120,22 +141,20 @@ def _say_when(suspect: Suspect, seen: Seen) -> None:
         statement = saying.started(suspect.component, latest) or statement
     if statement is None and suspect.trial is not None:
         statement = saying.changed_in_time(suspect.trial, latest)
-    if statement is not None:
-        (suspect.against if statement.operator == "after" else suspect.claims).append(statement)
+    if statement is not None and statement.operator == "after":
+        suspect.traits.add("late")
+        suspect.against.append(statement)
+    elif statement is not None:
+        suspect.claims.append(statement)
 
 
 def _add_blame(found: dict[str, Suspect], seen: Seen) -> None:
     measures = {s.measure for s in seen.symptoms}
-    heavy = {
-        "failures": WEIGHTS["errors"] * (1.0 if "error ratio" in measures else FAINT),
-        "extra time": WEIGHTS["latency"] * (1.0 if measures & {"mean latency", "p95 latency"} else FAINT),
-    }
     for component, share in seen.shares.items():
         suspect = _suspect(found, component)
         suspect.share = share
         for unit, amount in (("failures", share.errors), ("extra time", share.latency)):
-            suspect.score += heavy[unit] * amount
-            if amount >= 0.1 and heavy[unit] > FAINT:
+            if amount >= BLAME_TOLD and measures & UNITS[unit]:
                 _say(suspect, seen.saying.blame(component, unit, amount))
 
 
@@ -143,7 +162,7 @@ def _add_symptoms(found: dict[str, Suspect], seen: Seen) -> None:
     for symptom in seen.symptoms:
         suspect = _suspect(found, symptom.service)
         if symptom.measure in ("cpu", "memory", "pool", "silence"):
-            _speak(suspect, symptom.measure)
+            suspect.traits.add(symptom.measure)
         _say(suspect, seen.saying.symptom(symptom))
     for suspect in found.values():
         shown = {s.measure for s in seen.symptoms if s.service == suspect.component}
@@ -159,7 +178,7 @@ def _add_resources(found: dict[str, Suspect], seen: Seen) -> None:
             continue
         before, now = (_level(kind, usage.values[part]) for part in (parts.usual, parts.incident))
         if before >= 0 and now - before >= RISES[kind] and now >= 3 * before and kind not in suspect.traits:
-            _speak(suspect, kind)
+            suspect.traits.add(kind)
             _say(suspect, seen.saying.resource(service, kind, usage.metric))
 
 
@@ -171,16 +190,10 @@ def _level(kind: ResourceKind, values: Floats) -> float:
     return float(known.mean()) if kind == "pool" else location_scale(known)[0]
 
 
-def _speak(suspect: Suspect, trait: str) -> None:
-    if trait not in suspect.traits:
-        suspect.traits.add(trait)
-        suspect.score += WEIGHTS[trait]
-
-
 def _add_restarts(found: dict[str, Suspect], seen: Seen) -> None:
     for service in restarts_of(seen.vitals, seen.details.changes, seen.timing):
         suspect = _suspect(found, service)
-        _speak(suspect, "restarts")
+        suspect.traits.add("restarts")
         _say(suspect, seen.saying.restarts(service))
 
 
@@ -188,10 +201,10 @@ def _add_logs(found: dict[str, Suspect], seen: Seen) -> None:
     logs = seen.details.evidence["logs"]
     for news in (each for each in seen.details.logs[:20] if each.service):
         suspect = _suspect(found, news.service)
-        if news.severity < WARN or (news.severity < ERROR and suspect.score == 0):
+        if news.severity < WARN or (news.severity < ERROR and not suspect.speaks):
             continue
         if news.severity >= ERROR and news.is_new:
-            _speak(suspect, "logs")
+            suspect.traits.add("logs")
         if sum(c.evidence == logs for c in suspect.claims) < 3:
             _say(suspect, seen.saying.line(news.service, news.template, is_new=news.is_new))
 
@@ -201,7 +214,7 @@ def _add_fanouts(found: dict[str, Suspect], seen: Seen) -> None:
     for fanout in seen.details.fanouts:
         suspect = found.get(fanout.service)
         if suspect is not None and suspect.share.latency >= BLAMED:
-            _speak(suspect, "fanout")
+            suspect.traits.add("fanout")
 
 
 def _surge(vitals: Vitals, timing: Timing, component: str) -> float:
@@ -225,13 +238,47 @@ def _seen_by_callers(vitals: Vitals, timing: Timing, component: str) -> tuple[in
     return int(sum(requests for requests, _ in totals)), int(sum(errors for _, errors in totals))
 
 
+def _look_for_gaps(suspect: Suspect, seen: Seen) -> None:
+    """Whether it was gone: nothing of it for a moment, and calls that nobody answered."""
+    vitals, name, parts = seen.vitals, suspect.component, parts_of(seen.vitals, seen.timing)
+    rows = vitals.presence.get(name)
+    if rows is None:
+        return
+    usual, now = rows[parts.usual] > 0, rows[parts.incident] > 0
+    if usual.size and usual.mean() >= REPORTS_SHARE:
+        suspect.was_gone = _longest(~now) >= GONE_STEPS
+    lost, calls = 0.0, 0.0
+    for key, red in vitals.calls.items():
+        if key[1] == name:
+            answered = vitals.answered.get(key)
+            known = answered.errors if answered is not None else np.zeros(red.errors.size)
+            lost += float(np.maximum(red.errors - known, 0.0)[parts.incident].sum())
+            calls += red.total(parts.incident)[0]
+    suspect.unanswered = lost / calls if calls else 0.0
+    suspect.was_gone = suspect.was_gone or _is_refused(name, lost, seen)
+
+
+def _is_refused(name: str, lost: float, seen: Seen) -> bool:
+    """Whether most of the calls to it that were lost are connections that nobody took, as its callers tell."""
+    callers = {key[0] for key in seen.vitals.calls if key[1] == name} - {name}
+    found = [o for o in seen.details.origins if o.service in callers and o.count > 2 * o.before]
+    refused = sum(o.count for o in found if REFUSED.search(f"{o.exception} {o.message}"))
+    return 0 < lost <= 2 * refused
+
+
+def _longest(flags: NDArray[np.bool_]) -> int:
+    """How many are true in a row at most."""
+    ends = np.flatnonzero(np.diff(np.r_[False, flags, False]))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
+
+
 def _try_changes(suspect: Suspect, seen: Seen) -> None:
     """Put every change of the component on trial; the guilty one nearest to the onset counts."""
     trials = [trial for trial in seen.trials if trial.change.service == suspect.component]
     trials.sort(key=lambda t: (not t.is_guilty, abs(t.gap_seconds)))
     suspect.trial = trials[0] if trials else None
     if suspect.trial is not None and suspect.trial.is_guilty and _is_blamed(suspect):
-        _speak(suspect, "change")
+        suspect.traits.add("change")
     for trial in trials[:3]:
         (suspect.claims if trial.is_guilty else suspect.against).append(seen.saying.trial(trial))
 
@@ -245,7 +292,12 @@ def _look_inside(suspect: Suspect, seen: Seen) -> None:
         _say(suspect, saying.failing_input(name))
     origins = [o for o in details.origins[:10] if o.service == name and o.count > 2 * o.before]
     for origin in origins[:2]:
+        suspect.traits.add("origin")
         _say(suspect, saying.origin(name, origin.name, origin.exception, origin.message))
     slower = (o for o in details.own_times[:5] if o.gain_ms > 2 and o.after_ms > 1.3 * o.before_ms)
-    for own in [o for o in slower if o.service == name][:2]:
+    mine = [o for o in slower if o.service == name][:2]
+    if mine and QUEUEING.search(mine[0].name) and _is_blamed(suspect):
+        suspect.traits.add("pool")
+    for own in mine:
+        suspect.traits.add("own_time")
         _say(suspect, saying.own_time(name, own.name))

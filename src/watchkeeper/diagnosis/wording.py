@@ -70,6 +70,8 @@ def plain_why(suspect: Suspect) -> str:
     """The cause in half a sentence, without any number."""
     if suspect.kind == "bad-change" and suspect.trial is not None:
         return f"{quoted(describe(suspect.trial.change))} did it"
+    if suspect.kind == "crash" and "restarts" not in suspect.traits:
+        return f"{quoted(suspect.component)} went away and leaves calls unanswered"
     return reason(suspect.component, suspect.kind, suspect.dependency)
 
 

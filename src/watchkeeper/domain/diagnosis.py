@@ -198,6 +198,8 @@ class Diagnosis(Noun):
     """What could not be seen: sources that failed, services without telemetry."""
     notes: tuple[str, ...] = ()
     """What a reader must know to read it right: which stretch was looked at, and whether the question was met."""
+    waits_for: tuple[str, ...] = ()
+    """What is not there yet and would make it surer, in sentences: alerts come before their evidence."""
     cost: Cost
 
     @model_validator(mode="after")
