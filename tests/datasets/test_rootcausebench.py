@@ -45,8 +45,8 @@ def test_every_commit_may_be_answered(folder: Path) -> None:
     assert only(folder).candidates == (CULPRIT, DECOY, IDLE)
 
 
-def test_deploys_and_flags_are_changes_and_a_commit_that_was_not_deployed_is_none(folder: Path) -> None:
-    changes = tables(folder)["changes"].sort_by("time").to_pylist()
+def test_deploys_and_flags_are_changes_of_a_service(folder: Path) -> None:
+    changes = [c for c in tables(folder)["changes"].sort_by("time").to_pylist() if c["kind"] != "commit"]
     assert [(c["kind"], c["service_name"], c["commits"]) for c in changes] == [
         ("flag", "gateway", []),
         ("deploy", "gateway", [DECOY]),
@@ -54,6 +54,12 @@ def test_deploys_and_flags_are_changes_and_a_commit_that_was_not_deployed_is_non
     ]
     assert (changes[2]["time"], changes[2]["author"], changes[2]["title"]) == (at(238), "ann", f"change {CULPRIT[:7]}")
     assert len({c["id"] for c in changes}) == 3
+
+
+def test_commits_stand_beside_the_changes_with_their_files(folder: Path) -> None:
+    made = [c for c in tables(folder)["changes"].to_pylist() if c["kind"] == "commit"]
+    assert [c["id"] for c in made] == [CULPRIT, DECOY, IDLE]
+    assert dict(made[0]["attributes"])["files_changed"] == '["a.go"]'
 
 
 def test_metrics_are_gauges(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """RootCauseBench as published: one folder a case, `data/` with alert, logs, metrics, traces, commits, deploys, flags.
 
-The truth lies beside `data/` in `ground_truth.json`. Deploys and flag flips become changes; a commit that no deploy
-names did not happen to a service by itself, so it is a candidate and no change.
+The truth lies beside `data/` in `ground_truth.json`. Deploys and flag flips become changes; commits are rows beside
+them, of a kind of their own, as none happened to a service by itself.
 """
 
 import csv
@@ -180,7 +180,23 @@ def _changes(context: Path) -> pa.Table:
     commits = {_text(commit, "sha", place): commit for commit, place in _listed(context / "commits.json")}
     deploys = [_deploy(row, commits, place) for row, place in _listed(context / "deploys.json")]
     flags = [_flag(row, place) for row, place in _listed(context / "flags.json")]
-    return _table("changes", [*deploys, *flags], context)
+    made = [_commit(row, place) for row, place in _listed(context / "commits.json")]
+    return _table("changes", [*deploys, *flags, *made], context)
+
+
+def _commit(row: Row, place: _Place) -> Row:
+    """A commit as a row of changes: its id is the commit's own, files and diff are attributes."""
+    sha = _text(row, "sha", place)
+    return {
+        "id": sha,
+        "kind": "commit",
+        "service_name": "",
+        "commits": [sha],
+        "author": _said(row, "author"),
+        "time": _time(row, "timestamp", place),
+        "title": _said(row, "message"),
+        "attributes": _rest({key: row.get(key) for key in ("files_changed", "diff")}, set()),
+    }
 
 
 def _deploy(row: Row, commits: Mapping[str, Row], place: _Place) -> Row:
