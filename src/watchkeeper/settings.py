@@ -125,6 +125,7 @@ class Watch(Section):
     enabled: bool
     every_seconds: float = Field(ge=1, le=3600)
     over_after_minutes: float = Field(gt=0)
+    alarms_a_week: float = Field(gt=0, le=1000)
 
 
 class Workflows(Section):

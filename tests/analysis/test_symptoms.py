@@ -5,7 +5,14 @@ import pytest
 
 from watchkeeper.analysis.resources import Usage, kind_of, steady_growth
 from watchkeeper.analysis.series import Grid, Red
-from watchkeeper.analysis.symptoms import Sensitivity, Stretch, request_symptoms, resource_symptom, silence_symptom
+from watchkeeper.analysis.symptoms import (
+    Sensitivity,
+    Stretch,
+    request_symptoms,
+    resource_symptom,
+    silence_symptom,
+    traffic_symptom,
+)
 
 HOW = Sensitivity()
 GRID = Grid(datetime(2026, 5, 4, 12, tzinfo=UTC), 5.0, 60)
@@ -80,3 +87,45 @@ def test_resources_are_known_by_opentelemetrys_names():
     assert kind_of("process.memory.usage") == "memory"
     assert kind_of("db.client.connection.pending_requests") == "pool"
     assert kind_of("http.server.request.duration") is None
+
+
+def test_traffic_that_halves_is_a_symptom_and_traffic_that_wavers_is_none():
+    fallen, wavering = red(), red()
+    fallen.requests[50:] = 5
+    wavering.requests[50:] = 20
+    found = traffic_symptom(("cart",), fallen, AT, HOW)
+    assert found is not None
+    assert (found.direction, found.observed, found.expected) == ("down", pytest.approx(1.0), pytest.approx(6.0))
+    assert traffic_symptom(("cart",), wavering, AT, HOW) is None
+
+
+def test_a_blip_of_failures_is_no_symptom_for_who_waits_for_it_to_last():
+    patient = Sensitivity(lasting_seconds=15.0)
+    blip = red()
+    blip.errors[57:59] = 10
+    assert request_symptoms({("cart",): blip}, AT, patient) == []
+    assert len(request_symptoms({("cart",): blip}, AT, HOW)) == 1
+    assert len(request_symptoms({("cart",): red(errors=3)}, AT, patient)) == 1
+
+
+def test_slowness_that_all_share_is_none_until_it_hurts():
+    slow = {("cart",): red(latest_ms=60)}
+    assert request_symptoms(slow, AT, HOW, {"cart": 3.0}) == []
+    assert request_symptoms({("cart",): red(latest_ms=900, steps=8)}, AT, HOW, {"cart": 45.0}) != []
+
+
+def test_a_budget_of_alarms_asks_for_more_than_significance_alone():
+    moved = {("cart",): red(latest_ms=60, steps=8)}
+    assert request_symptoms(moved, AT, Sensitivity(chance=1e-6)) != []
+    assert request_symptoms(moved, AT, Sensitivity(chance=1e-300)) == []
+
+
+def test_memory_that_takes_hours_to_double_is_a_trend():
+    creeping = Usage("m", "By", 400e6 + np.arange(60) * 1.1e6)
+    assert resource_symptom("cart", "memory", creeping, AT, Sensitivity(memory_share=0.0)) is None
+
+
+def test_symptoms_carry_the_names_they_are_given():
+    first, other = (request_symptoms({(name,): red(latest_ms=60)}, AT, HOW) for name in ("cart", "tshirts"))
+    assert [s.measure for s in first] == [s.measure for s in other]
+    assert (first[0].service, other[0].service) == ("cart", "tshirts")

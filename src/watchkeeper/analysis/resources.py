@@ -52,8 +52,16 @@ def usages(buckets: pa.Table, grid: Grid) -> dict[tuple[str, ResourceKind], Usag
     return found
 
 
-def steady_growth(values: Floats, minimum_steps: int = 12) -> float | None:
-    """How much a series gained over its last uninterrupted climb, in its unit; None where it is not climbing.
+@dataclass(frozen=True)
+class Growth:
+    """A climb that goes on: what was gained, in the series' unit, over how many known values."""
+
+    gained: float
+    steps: int
+
+
+def steady_growth(values: Floats, minimum_steps: int = 12) -> Growth | None:
+    """What a series gained over its last uninterrupted climb; None where it is not climbing.
 
     Climbing: over the last `minimum_steps` and more known values nearly every later value exceeds every
     earlier one (Kendall's tau of at least .9), and the second half gained at least half as much as the first: what
@@ -69,7 +77,7 @@ def steady_growth(values: Floats, minimum_steps: int = 12) -> float | None:
     first, second = span[half] - span[0], span[-1] - span[half]
     if second <= 0 or second < 0.5 * first:
         return None
-    return float(span[-1] - span[0])
+    return Growth(float(span[-1] - span[0]), span.size)
 
 
 def _climb(known: Floats, minimum: int) -> Floats | None:

@@ -34,6 +34,27 @@ def rank_shift(recent: Floats, reference: Floats) -> float:
     return float(stats.mannwhitneyu(a, b, alternative="greater").pvalue)
 
 
+def level_shift(recent: Floats, reference: Floats, smallest: float = 0.0) -> float:
+    """One-sided p-value that the level of positive values rose: Student's t of their logarithms, drawn in.
+
+    The reference's spread is robust, its effective number is reduced where neighbours resemble each other (by their
+    first autocorrelation, Bartlett), and it is at least `smallest` (in units of the logarithm), so that a series that
+    hardly ever moves does not make a trifle a sensation. Recent values count as their median. 1.0 where either side
+    has fewer than three finite values. Where a rank test must say the same for few values against few, this one can
+    tell how far they moved.
+    """
+    a, b = (np.log(x[np.isfinite(x) & (x > 0)]) for x in (recent, reference))
+    if a.size < 3 or b.size < 3:
+        return 1.0
+    centre, spread = location_scale(b, floor=max(smallest, 1e-9))
+    drawn = np.clip(b - centre, -4 * spread, 4 * spread)
+    alike = 0.0 if np.ptp(drawn) == 0 else float(np.dot(drawn[1:], drawn[:-1]) / np.dot(drawn, drawn))
+    inflation = (1 + alike) / (1 - alike) if 0 < alike < 0.9 else (19.0 if alike >= 0.9 else 1.0)
+    degrees = max(2.0, b.size / inflation - 1)
+    error = max(spread, float(drawn.std())) * np.sqrt(inflation * (1 / a.size + 1 / b.size))
+    return float(stats.t.sf((float(np.median(a)) - centre) / error, degrees))
+
+
 def ratio_rise(events: float, trials: float, reference_events: float, reference_trials: float) -> float:
     """One-sided p-value that a share rose, by the binomial tail at the reference's share.
 
@@ -44,6 +65,40 @@ def ratio_rise(events: float, trials: float, reference_events: float, reference_
         return 1.0
     share = (reference_events + 0.5) / (reference_trials + 1.0) if reference_trials > 0 else 0.01
     return float(stats.binom.sf(events - 1, int(trials), min(share, 1.0)))
+
+
+def dispersion(events: Floats, trials: Floats) -> float:
+    """By how much a share varies more from step to step than chance alone explains, at least 1; shapes (n,).
+
+    Pearson's chi-square per degree of freedom (McCullagh and Nelder, 1989, section 4.5.2): failures come in bunches.
+    """
+    known = trials > 0
+    e, n = events[known], trials[known]
+    share = float(e.sum() / n.sum()) if n.size > 1 else 0.0
+    if not 0 < share < 1:
+        return 1.0
+    return max(1.0, float(((e - n * share) ** 2 / (n * share * (1 - share))).sum() / (n.size - 1)))
+
+
+def dispersion_of_counts(counts: Floats) -> float:
+    """By how much counts vary more from step to step than Poisson's, at least 1, shape (n,); robust to a few wild."""
+    if counts.size < 3 or counts.sum() == 0:
+        return 1.0
+    centre, spread = location_scale(counts)
+    drawn = np.clip(counts, centre - 4 * spread, centre + 4 * spread) if spread > 0 else counts
+    return max(1.0, float(drawn.var(ddof=1)) / max(float(counts.mean()), 1e-12))
+
+
+def rate_drop(recent: Floats, reference: Floats) -> float:
+    """One-sided p-value that counts a step fell, shapes (n,) and (m,): normal, with the reference's own overdispersion.
+
+    The variance is that of Poisson counts times how much wilder the reference is than those (at least 1).
+    """
+    if recent.size == 0 or reference.size < 3 or reference.sum() == 0:
+        return 1.0
+    mean = float(reference.mean())
+    error = np.sqrt(mean * dispersion_of_counts(reference) * (1 / recent.size + 1 / reference.size))
+    return float(stats.norm.cdf((float(recent.mean()) - mean) / error))
 
 
 def rate_shift(count: float, seconds: float, reference_count: float, reference_seconds: float) -> float:

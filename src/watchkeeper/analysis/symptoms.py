@@ -5,14 +5,17 @@ person to care) and lasting (it holds over the recent stretch and still at its e
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from watchkeeper.analysis.resources import ResourceKind, Usage, steady_growth
-from watchkeeper.analysis.robust import location_scale, rank_shift, ratio_rise
+from watchkeeper.analysis.robust import dispersion, level_shift, location_scale, rank_shift, rate_drop, ratio_rise
 from watchkeeper.analysis.series import Floats, Grid, Red
+
+LEAST_MOMENTS = 3
+"""Steps with failures in them from which on these are no single blip."""
 
 Measure = Literal["error ratio", "mean latency", "p95 latency", "silence", "traffic", "cpu", "memory", "pool"]
 
@@ -30,6 +33,11 @@ class Sensitivity:
     """The least past that a comparison needs."""
     significance: float = 1e-3
     """Divided by the number of series looked at."""
+    chance: float = 1.0
+    """The largest p-value of one series at one look that an alarm budget allows (`analysis.budget`): of parametric
+    tests, which few values can pass too where they moved far. 1 asks for nothing beyond `significance`."""
+    lasting_seconds: float = 0.0
+    """How long failures must have lasted."""
     error_share: float = 0.02
     errors: int = 5
     broken_share: float = 0.2
@@ -41,15 +49,23 @@ class Sensitivity:
     steep_ratio: float = 3.0
     steep_ms: float = 5.0
     """A rise by this multiple matters from fewer milliseconds on."""
-    shared_slowdown: float = 2.0
-    """From here on a slowdown of everything together is a symptom too."""
+    wobble: float = 0.1
+    """Spread of a duration's logarithm from step to step that is usual everywhere."""
+    shared_ms: float = 500.0
+    """From here on a slowdown that all services share is a symptom too: less of it is a busy host."""
     requests: int = 10
     tail_demand: float = 2.0
     """By how much more a percentile of few requests must rise than a mean, and of how many more requests."""
+    drop_share: float = 0.5
+    """Traffic that falls to less than this share of what is usual is a symptom, where nothing else explains it."""
+    drop_requests: int = 60
+    """Requests that must have been expected for that."""
     silence_seconds: float = 25.0
     cpu_share: float = 0.5
     memory_share: float = 0.15
     memory_bytes: float = 30e6
+    memory_doubles_seconds: float = 1800.0
+    """Memory that takes longer to double is a trend, no alarm."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,7 @@ class Stretch:
     recent: slice
     last: slice
     """The final third of the recent steps."""
+    step_seconds: float = 5.0
 
     @classmethod
     def at_end(cls, grid: Grid, how: Sensitivity) -> "Stretch | None":
@@ -85,7 +102,10 @@ class Stretch:
         if past * grid.step_seconds < how.past_seconds:
             return None
         return cls(
-            slice(0, past), slice(grid.size - recent, grid.size), slice(grid.size - max(1, recent // 3), grid.size)
+            slice(0, past),
+            slice(grid.size - recent, grid.size),
+            slice(grid.size - max(1, recent // 3), grid.size),
+            grid.step_seconds,
         )
 
 
@@ -93,7 +113,7 @@ def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity,
     """Whether the share of failed requests rose. `series` is how many were looked at, for the correction."""
     requests, errors = red.total(at.recent)
     past_requests, past_errors = red.total(at.past)
-    if requests == 0 or errors < how.errors or red.total(at.last)[1] == 0:
+    if requests == 0 or errors < how.errors or red.total(at.last)[1] == 0 or not _lasts(red.errors, at, how):
         return None
     share, expected = errors / requests, past_errors / past_requests if past_requests else 0.0
     if share >= how.broken_share and requests >= how.requests:
@@ -104,13 +124,24 @@ def error_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity,
     p = ratio_rise(errors, requests, past_errors, past_requests)
     if share < max(how.error_share, 3 * expected) or p > how.significance / series:
         return None
+    wild = dispersion(red.errors[at.past], red.requests[at.past])
+    if ratio_rise(errors / wild, requests / wild, past_errors / wild, past_requests / wild) > how.chance:
+        return None
     return _symptom(key, "error ratio", share, expected, p)
+
+
+def _lasts(errors: Floats, at: Stretch, how: Sensitivity) -> bool:
+    """Whether failures are no single blip: over that long, and not in two moments only."""
+    if how.lasting_seconds <= 0:
+        return True
+    seen = np.flatnonzero(errors[at.recent] > 0)
+    return seen.size >= LEAST_MOMENTS and (seen[-1] - seen[0] + 1) * at.step_seconds >= how.lasting_seconds
 
 
 def latency_symptom(
     key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity, series: int, slowdown: float = 1.0
 ) -> Symptom | None:
-    """Whether requests take longer, in the mean or in the 95th percentile, than everything else does (`slowdown`)."""
+    """Whether requests take longer, in the mean or in the 95th percentile, than a `slowdown` of everything explains."""
     requests = red.total(at.recent)[0]
     measures: tuple[tuple[Measure, Floats, float], ...] = (
         ("mean latency", red.mean_ms, 1.0),
@@ -120,7 +151,7 @@ def latency_symptom(
         if requests < demand * how.requests or not _is_slower(values, at, how, demand, slowdown):
             continue
         p = rank_shift(values[at.recent], values[at.past])
-        if p <= how.significance / series:
+        if p <= how.significance / series and _is_beyond_chance(values, at, how):
             expected, observed = (location_scale(values[part])[0] for part in (at.past, at.recent))
             return _symptom(key, measure, observed, expected, p)
     return None
@@ -130,11 +161,19 @@ def _is_slower(values: Floats, at: Stretch, how: Sensitivity, demand: float, slo
     """Whether durations rose by enough to matter, much in ms or very much as a multiple, and still do."""
     expected, observed, latest = (location_scale(values[part])[0] for part in (at.past, at.recent, at.last))
     steady = min(latest, _lower_quartile(values[at.recent]))
+    if observed - expected >= how.shared_ms:
+        slowdown = 1.0
     for ratio, gain_ms in ((how.latency_ratio, how.latency_ms), (how.steep_ratio, how.steep_ms)):
-        rise = max((slowdown * (1 + demand * (ratio - 1)) - 1) * expected, demand * gain_ms)
+        shared = 1 + demand * (slowdown - 1)
+        rise = max((shared * (1 + demand * (ratio - 1)) - 1) * expected, demand * gain_ms)
         if observed - expected >= rise and steady - expected >= 0.6 * rise:
             return True
     return False
+
+
+def _is_beyond_chance(values: Floats, at: Stretch, how: Sensitivity) -> bool:
+    """Whether values rose by more than chance explains, where a budget of alarms asks for that."""
+    return how.chance >= 1 or level_shift(values[at.recent], values[at.past], how.wobble) <= how.chance
 
 
 def _lower_quartile(values: Floats) -> float:
@@ -166,7 +205,9 @@ def resource_symptom(service: str, kind: ResourceKind, usage: Usage, at: Stretch
         return None
     if kind == "memory":
         growth = steady_growth(values)
-        if growth is None or growth < max(how.memory_share * expected, how.memory_bytes):
+        if growth is None or growth.gained < max(how.memory_share * expected, how.memory_bytes):
+            return None
+        if growth.gained * how.memory_doubles_seconds < expected * growth.steps * at.step_seconds:
             return None
         return Symptom(service, "memory", "up", observed, expected, 10.0)
     p = rank_shift(values[at.recent], values[at.past])
@@ -179,19 +220,36 @@ def resource_symptom(service: str, kind: ResourceKind, usage: Usage, at: Stretch
     return None
 
 
+def traffic_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity) -> Symptom | None:
+    """Whether far fewer requests come than usual, or none, where there always were some."""
+    past, recent = red.requests[at.past], red.requests[at.recent]
+    if past.size == 0:
+        return None
+    usual = float(np.median(past))
+    if usual * recent.size < how.drop_requests:
+        return None
+    if max(float(recent.mean()), float(red.requests[at.last].mean())) > how.drop_share * usual:
+        return None
+    p = rate_drop(recent, past)
+    if p > min(how.significance, how.chance):
+        return None
+    per_second = 1 / at.step_seconds
+    return replace(_symptom(key, "traffic", float(recent.mean()) * per_second, usual * per_second, p), direction="down")
+
+
 def request_symptoms(
-    red: Mapping[tuple[str, ...], Red], at: Stretch, how: Sensitivity, slowdown: float = 1.0
+    red: Mapping[tuple[str, ...], Red], at: Stretch, how: Sensitivity, slower: Mapping[str, float] | None = None
 ) -> list[Symptom]:
     """Errors and slowness over all keys (service, or service and operation), the weightiest first.
 
-    A `slowdown` that everything shares is taken off while it is small: a busy host is no incident of a service.
+    `slower` is by which factor each service is slower for what all share: a busy host is no incident of a service.
     """
-    shared = slowdown if slowdown < how.shared_slowdown else 1.0
+    shared = slower or {}
     found: list[Symptom] = []
     for key, values in red.items():
         tests = (
             error_symptom(key, values, at, how, max(1, len(red))),
-            latency_symptom(key, values, at, how, max(1, len(red)), shared),
+            latency_symptom(key, values, at, how, max(1, len(red)), shared.get(key[0], 1.0)),
         )
         found += [symptom for symptom in tests if symptom is not None]
     return sorted(found, key=lambda s: (-s.weight, s.service, s.measure, s.operation))
@@ -199,7 +257,7 @@ def request_symptoms(
 
 def _symptom(key: tuple[str, ...], measure: Measure, observed: float, expected: float, p: float) -> Symptom:
     operation = key[1] if len(key) > 1 else ""
-    return Symptom(key[0], measure, "up", observed, expected, min(50.0, -np.log10(max(p, 1e-50))), operation)
+    return Symptom(key[0], measure, "up", observed, expected, float(min(50.0, -np.log10(max(p, 1e-50)))), operation)
 
 
 def say_symptom(symptom: Symptom) -> str:
@@ -207,6 +265,8 @@ def say_symptom(symptom: Symptom) -> str:
     where = f"{symptom.service} {symptom.operation}".strip()
     if symptom.measure == "silence":
         return f"{where} sends no metrics, logs or spans any more"
+    if symptom.measure == "traffic":
+        return f"traffic of {where}: {symptom.observed:.2g} requests a second, usually {symptom.expected:.2g}"
     now, usual = _figure(symptom, symptom.observed), _figure(symptom, symptom.expected)
     return f"{symptom.measure} of {where}: {now}, usually {usual}"
 

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from watchkeeper import catalogue
 from watchkeeper.assembly.sources import latest
 from watchkeeper.domain import Alert, Signal
 from watchkeeper.errors import SourceUnavailable
 from watchkeeper.settings import Settings
 from watchkeeper.telemetry.sources import Sources
-from watchkeeper.watch.detection import detect
+from watchkeeper.watch.detection import Detector
+from watchkeeper.watch.objectives import Promise
 
 SOURCE = "watch"
 FRESH_SECONDS = 60.0
@@ -22,19 +24,37 @@ Look = Callable[[datetime], Sequence[Signal] | None]
 
 
 def look_at(settings: Settings, sources: Sources) -> Look:
-    """One look of the watch, as the settings have it; raises SourceUnavailable, StoreUnavailable."""
+    """The looks of the watch, as settings and catalogue have them: each asks for what is new since the one before.
+
+    Raises ConfigError for a catalogue that cannot be read; a look raises SourceUnavailable, StoreUnavailable.
+    """
     windows = settings.diagnosis
+    detector = Detector(
+        sources,
+        lookback_seconds=windows.lookback_minutes * 60,
+        lag_seconds=windows.lag_seconds,
+        alarms_a_week=settings.watch.alarms_a_week,
+        promises=promises_of(catalogue.load(settings.home)),
+    )
 
     def look(now: datetime) -> Sequence[Signal] | None:
         try:
             is_fresh = latest(sources) >= now - timedelta(seconds=FRESH_SECONDS)
         except SourceUnavailable:
             return None
-        seconds = windows.lookback_minutes * 60
-        found = detect(sources, now, lookback_seconds=seconds, lag_seconds=windows.lag_seconds)
+        found = detector.look(now)
         return found if is_fresh or found else None
 
     return look
+
+
+def promises_of(known: catalogue.Catalogue) -> list[Promise]:
+    """The objectives of every service that somebody described."""
+    return [
+        Promise(name, each.target_percent / 100, each.latency_ms, each.route, each.name)
+        for name, service in sorted(known.services.items())
+        for each in service.objectives
+    ]
 
 
 @dataclass
@@ -74,7 +94,10 @@ class Watch:
         if signals is None:
             self._doubt_ends()
             return
-        seen = {fingerprint_of(signal): signal for signal in reversed(signals)}
+        # The clearest comes first, so that it is the one that opens the incident which the others join.
+        seen: dict[str, Signal] = {}
+        for signal in signals:
+            seen.setdefault(fingerprint_of(signal), signal)
         begun = [firing(signal) for name, signal in seen.items() if name not in self._known]
         for name, each in self._known.items():
             each.clear_since = None if name in seen else each.clear_since or now
