@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from made_petshop import write_shop
 from made_rootcausebench import CULPRIT, DECOY, write_case
 from made_runs import SETTING, run_of
 from made_shop import Shop
 from watchkeeper.cli import main
+from watchkeeper.cli.scorecards import card_text
 from watchkeeper.evaluation import checking, history
 from watchkeeper.evaluation.checking import Committed, Hit
 
@@ -115,6 +117,46 @@ def test_a_source_that_does_not_exist_cannot_be_left_out(
 ) -> None:
     assert typed(monkeypatch, "run", "drills", "--without", "smells") == 2
     assert "expected logs, traces, metrics, topology, not 'smells'" in capsys.readouterr().err
+
+
+def test_it_can_be_made_harder_and_the_table_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = write_shop(tmp_path / "petshop", ("table", "pay")), tmp_path / "x.json"
+    harder = ("--until", "60", "--alert-delay", "30", "--missing-edges", "40", "--seeds", "2")
+    assert typed(monkeypatch, "run", "petshop", "--data", str(folder), *harder, "--out", str(out)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        "petshop petshop: 2 cases",
+        "each 2 times without 40 % of its calls (mean 1.0)",
+        "noticed 30 s late",
+        "by what is known 60 s after it was noticed",
+    ]
+    assert [line for line in lines[:-1] if len(line) > 80] == []
+    written = json.loads(out.read_text())
+    assert (written["until_seconds"], written["missing_edges_percent"], written["seeds"]) == (60, 40, 2)
+    assert (written["cases"], len(written["results"])) == (2, 4)
+
+
+def test_drawings_without_anything_to_draw_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(monkeypatch, "run", "drills", "--seeds", "3") == 2
+    assert "--seeds" in capsys.readouterr().err
+    assert typed(monkeypatch, "run", "drills", "--missing-edges", "0") == 2
+    assert "--missing-edges: expected more than 0" in capsys.readouterr().err
+
+
+def test_what_probabilities_are_worth_is_printed_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lines = card_text(run_of("rrrwh"), tmp_path).splitlines()
+    told = [" ".join(line.split()) for line in lines]
+    assert "sure (above 0.9) – none, 0 of 4 answers" in told
+    assert "0.8 to 1.0 3 0.90 1.00 0.44 to 1.00" in told
+    assert "wrong of the surest 25 % 0.00 50 % 0.00 75 % 0.25 100 % 0.20" in told
+    assert [line.split()[:2] for line in lines if line.startswith("all")] == [["all", "5"]]
+    assert max(len(line) for line in lines[:-1]) <= 80
 
 
 def test_a_history_without_runs_says_how_to_begin(

@@ -10,7 +10,8 @@ from made_shop import Shop, at
 from watchkeeper.datasets.cases import Case, Tables, Trigger
 from watchkeeper.domain import Change, Claim, Cost, Diagnosis, Hypothesis, ReleaseVerdict, Signal, Window
 from watchkeeper.errors import DatasetRejected
-from watchkeeper.evaluation.attempts import attempt, commits, components, scan_for
+from watchkeeper.evaluation.attempts import Asking, attempts, commits, components, scan_for
+from watchkeeper.evaluation.lost_calls import Lost
 from watchkeeper.evaluation.problems import Problem, of_cases
 from watchkeeper.tables import table_of
 
@@ -43,6 +44,21 @@ def diagnosis(status: str, *causes: Hypothesis, verdict: str = "not-release-rela
 def test_components_are_ranked_each_once() -> None:
     found = components(diagnosis("diagnosed", cause("a", 0.6), cause("b", 0.3), cause("a", 0.1)))
     assert (found.status, found.ranked, found.probability) == ("answered", ("a", "b"), 0.6)
+
+
+def test_the_probability_of_a_component_is_that_of_all_that_may_be_wrong_with_it() -> None:
+    found = components(diagnosis("diagnosed", cause("a", 0.6), cause("b", 0.3), cause("a", 0.1)))
+    assert (found.probability, found.probabilities) == (0.6, (0.7, 0.3))
+
+
+def test_the_commits_of_a_change_share_its_probability() -> None:
+    found = commits(diagnosis("diagnosed", cause("a", 0.6, release("s1", "s2")), cause("b", 0.2, release("s3"))))
+    assert (found.ranked, found.probabilities) == (("s1", "s2", "s3"), (0.3, 0.3, 0.2))
+
+
+def test_probabilities_are_at_most_one_in_all() -> None:
+    found = components(diagnosis("diagnosed", cause("a", 0.9), cause("b", 0.6)))
+    assert found.probabilities == (0.6, 0.4)
 
 
 def test_an_inconclusive_diagnosis_abstains_and_still_ranks() -> None:
@@ -90,8 +106,8 @@ def shop_tables() -> Tables:
 
 def put(problem: Problem, errors: list[Exception] | None = None, **more: object):
     kept = errors if errors is not None else []
-    facts = {"number": 1, "answer": "component", "baselines": {}, "without": frozenset(), "keep_trace": kept.append}
-    return attempt(problem, **(facts | more))  # type: ignore[arg-type]
+    (found,) = attempts(problem, 1, Asking("component", keep_trace=kept.append, **more))  # type: ignore[arg-type]
+    return found
 
 
 def test_a_case_is_diagnosed_from_its_tables() -> None:
@@ -156,3 +172,41 @@ def test_good_stretches_and_the_call_graph_reach_the_pipeline() -> None:
     trigger = Trigger(Signal(kind="alert", at=at(300)), at(300), (good,), frozenset({("a", "b")}))
     scan = scan_for(trigger)
     assert (scan.references, scan.topology) == ((good,), {("a", "b")})
+
+
+def test_who_looks_later_sees_what_came_after_and_the_past_as_far_back_as_before() -> None:
+    trigger = Trigger(Signal(kind="alert", at=at(300)), at(300))
+    plain, later = scan_for(trigger), scan_for(trigger, 120.0)
+    assert later.follow_seconds == 120.0
+    assert later.lookback_seconds - plain.lookback_seconds == 120.0
+    assert scan_for(trigger, 10.0).follow_seconds == plain.follow_seconds
+
+
+def test_a_case_is_read_once_and_diagnosed_once_for_each_drawing_of_lost_calls() -> None:
+    read: list[str] = []
+
+    def load() -> Tables:
+        read.append("telemetry")
+        return shop_tables()
+
+    def traversal(case: Case, tables: Tables) -> list[str]:
+        return [f"{len(case.trigger.topology)} calls"]
+
+    def other(case: Case, tables: Tables) -> list[str]:
+        read.append("other")
+        return list(case.candidates)
+
+    declared = frozenset({("gateway", "checkout"), ("checkout", "payment")})
+    asking = Asking("component", {"traversal": traversal, "other": other}, lost=Lost(50, seeds=3))
+    found = list(attempts(made(load, topology=declared), 1, asking))
+    assert [(a.draw, a.lost_calls, a.ranked[0]) for a in found] == [(draw, 1, "checkout") for draw in range(3)]
+    assert read == ["telemetry", "other"], "what does not go by calls says the same of each drawing"
+    assert {a.baselines["traversal"] for a in found} == {("1 calls",)}
+
+
+def test_a_case_that_cannot_be_posed_has_failed_in_every_drawing() -> None:
+    def broken() -> Tables:
+        raise KeyError("spans")
+
+    found = list(attempts(made(broken), 1, Asking("component", lost=Lost(50, seeds=2))))
+    assert [(a.status, a.draw) for a in found] == [("failed", 0), ("failed", 1)]

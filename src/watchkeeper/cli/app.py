@@ -16,6 +16,7 @@ from watchkeeper.cli import (
     draft,
     drill,
     evals,
+    evaluate_me,
     importing,
     routes,
     runbooks,
@@ -67,6 +68,7 @@ app.command("draft")(draft.draft)
 app.add_typer(routes.app, name="routes")
 app.add_typer(runbooks.app, name="runbook")
 app.add_typer(evals.app, name="eval")
+app.command("evaluate-me")(evaluate_me.evaluate_me)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.add_typer(token.app, name="token")

@@ -2,15 +2,16 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from watchkeeper.cli.engines import Engine, Graph
+from watchkeeper.cli.harder import AlertDelay, Left, MissingEdges, Seeds, Until, calls_lost, sources_left
 
-if TYPE_CHECKING:
-    from watchkeeper.evaluation.problems import Without
-
+Replies = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Recorded replies, as evals/investigations, instead of the endpoint.")
+]
 WORSE = 1
 SHOWN = 20
 
@@ -28,18 +29,13 @@ def run_suite(
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the unpacked data set.")] = None,
     engine: Engine = "rules",
     graph: Graph = None,
-    replies: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Recorded replies, as evals/investigations, instead of the endpoint."),
-    ] = None,
+    replies: Replies = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N cases.")] = None,
-    without: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SOURCE", help="Leave out logs, traces, metrics or topology; may be repeated."),
-    ] = None,
-    alert_delay: Annotated[
-        float, typer.Option(metavar="S", min=0, help="How many seconds later the trouble is noticed.")
-    ] = 0.0,
+    without: Left = None,
+    alert_delay: AlertDelay = 0.0,
+    until: Until = None,
+    missing_edges: MissingEdges = None,
+    seeds: Seeds = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the JSON goes, instead of the home.")] = None,
 ) -> None:
     """Run one suite and score it.
@@ -49,12 +45,17 @@ def run_suite(
     from watchkeeper.cli.scorecards import card_text
     from watchkeeper.cli.screen import report_bug, say
 
-    dropped = _sources(without or [])
+    dropped, lost = sources_left(without or []), calls_lost(missing_edges, seeds)
     from watchkeeper import settings
     from watchkeeper.evaluation import history, investigations, provenance, running, suites
 
     chosen, at = settings.load(context.obj), datetime.now(UTC)
-    opened = suites.open_suite(suite, data, alert_delay_seconds=alert_delay)
+    if suites.metrics_of(suite) is not None:
+        from watchkeeper.cli.measures import measure_suite
+
+        typer.echo(measure_suite(suite, data, out or history.default_file(chosen.home, suite, at), at))
+        return
+    opened = suites.open_suite(suite, data, alert_delay_seconds=alert_delay, until_seconds=until)
     with investigations.investigators(chosen, engine, graph, replies, say) as (investigator_of, used):
         card = running.run(
             opened,
@@ -67,6 +68,7 @@ def run_suite(
             inspect=running.not_found_again if engine == "model" else None,
             investigator_of=investigator_of,
             graph=used,
+            lost=lost,
         )
     typer.echo(card_text(card, history.keep(card, out or history.default_file(chosen.home, suite, at), chosen.home)))
 
@@ -168,14 +170,3 @@ def check_exams(
 
 def _indented(lines: tuple[str, ...]) -> list[str]:
     return [f"  {line}" for line in lines]
-
-
-def _sources(named: list[str]) -> "Without":
-    """What is to be left out; raises typer.BadParameter."""
-    from watchkeeper.evaluation.problems import SOURCES
-
-    words = [word.strip() for text in named for word in text.split(",")]
-    unknown = [word for word in words if word not in SOURCES]
-    if unknown:
-        raise typer.BadParameter(f"expected {', '.join(SOURCES)}, not {unknown[0]!r}", param_hint="--without")
-    return frozenset(source for source in SOURCES if source in words)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from watchkeeper.evaluation.history import Entry
     from watchkeeper.evaluation.scorecard import Group, Result, Scorecard
 
-NAME, GROUP = 20, 24
+NAME, GROUP, WORTH = 20, 24, 28
 GROUPS = 12
 """How many groups are printed; all are in the run's file."""
 
@@ -25,6 +25,8 @@ def card_text(card: "Scorecard", saved_at: Path) -> str:
         _head(card),
         "\n".join(f"{name:<{NAME}}{value:>8}   {interval}".rstrip() for name, value, interval in figures_of(card)),
         _baselines(card),
+        _reliability(card),
+        _calibrations(card),
         _groups("by kind", card.by_kind),
         _groups("by system", card.by_system if len(card.by_system) > 1 else {}),
         _groups("by true cause", card.by_truth if 2 * len(card.by_truth) <= card.cases else {}),
@@ -43,6 +45,9 @@ def history_text(entries: Sequence["Entry"]) -> str:
         is_told = run.data is not None and run.data.startswith(run.suite)
         name = " ".join(filter(None, ("" if is_told else run.suite, run.data)))
         aside = f" -{','.join(run.without)}" if run.without else ""
+        aside += f" +{run.alert_delay_seconds:g}s" if run.alert_delay_seconds else ""
+        aside += f" <{run.until_seconds:g}s" if run.until_seconds is not None else ""
+        aside += f" -{run.missing_edges_percent:g}%" if run.missing_edges_percent is not None else ""
         aside += f" !{run.failed}" if run.failed else ""
         lines.append(
             f"{run.at.astimezone(UTC):%Y-%m-%d %H:%M} {one_line(name + aside, 25):<26}{one_line(run.commit, 8):<9}"
@@ -73,6 +78,8 @@ def comparison_text(compared: "Comparison", before: str, after: str) -> str:
 
 
 def _head(card: "Scorecard") -> str:
+    from watchkeeper.evaluation.figures import conditions_of
+
     name = f"{card.suite} {card.data or ''}".strip()
     aside = f", model ({card.graph})" if card.graph else ""
     aside += f", without {', '.join(card.without)}" if card.without else ""
@@ -81,6 +88,7 @@ def _head(card: "Scorecard") -> str:
     return "\n".join(
         [
             f"{one_line(name, 60)}: {card.cases} cases{aside}",
+            *conditions_of(card),
             f"answered {card.answered}, none {card.none}, abstained {card.abstained}, failed {card.failed}; "
             f"{took.median:.1f} s a case, p95 {took.p95:.1f} s",
         ]
@@ -92,6 +100,36 @@ def _baselines(card: "Scorecard") -> str:
 
     lines = [f"{'baseline':<{NAME}}{'top1':>8}{'top3':>8}{'top5':>8}   95 % of top1"]
     lines += [f"{n:<{NAME}}{top1:>8}{top3:>8}{top5:>8}   {aside}" for n, top1, top3, top5, aside in baselines_of(card)]
+    return "\n".join(lines)
+
+
+def _reliability(card: "Scorecard") -> str:
+    from watchkeeper.evaluation.figures import reliability_of, risks_of
+
+    rows = reliability_of(card)
+    if card.calibration is None or not rows:
+        return ""
+    lines = [f"{'stated probability':<{GROUP}}{'cases':>6}{'stated':>8}{'right':>7}   95 % of right"]
+    lines += [f"{name:<{GROUP}}{cases:>6}{stated:>8}{right:>7}   {aside}" for name, cases, stated, right, aside in rows]
+    risks = "   ".join(f"{covered} {risk}" for covered, risk in risks_of(card.calibration))
+    return "\n".join([*lines, f"wrong of the surest   {risks}"])
+
+
+def _calibrations(card: "Scorecard") -> str:
+    from watchkeeper.evaluation.figures import calibrations_of
+
+    rows = list(calibrations_of(card))
+    if not rows:
+        return ""
+    head = (
+        f"{'what probabilities are worth':<{WORTH}}{'n':>4}{'brier':>7}{'base':>6}{'skill':>7}{'sure':>6}{'right':>7}"
+    )
+    lines = [f"{head}   95 %"]
+    for name, cases, brier, base, skill, sure, right, aside in rows[:GROUPS]:
+        figures = f"{cases:>4}{brier:>7}{base:>6}{skill:>7}{sure:>6}{right:>7}   {aside}"
+        lines.append(f"{one_line(name, WORTH - 1):<{WORTH}}{figures}".rstrip())
+    if len(rows) > GROUPS:
+        lines.append(f"and {len(rows) - GROUPS} more")
     return "\n".join(lines)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
 
 from watchkeeper.datasets import nezha_rows
 from watchkeeper.datasets.cases import Answer, Case, Tables, Trigger
+from watchkeeper.datasets.published_csv import read_csv
 from watchkeeper.domain import Signal, Window
 from watchkeeper.errors import DatasetRejected
 
@@ -108,7 +108,7 @@ def _quiet_minutes(folder: Path, day: str) -> tuple[Window, ...]:
 
 
 def _extent(path: Path) -> Window:
-    starts = pc.cast(_read(path, {"StartTimeUnixNano": pa.int64()})["StartTimeUnixNano"], pa.int64())
+    starts = pc.cast(read_csv(path, {"StartTimeUnixNano": pa.int64()})["StartTimeUnixNano"], pa.int64())
     if len(starts) == 0:
         raise DatasetRejected(f"{path} holds no spans")
     low, high = pc.min(starts).as_py(), pc.max(starts).as_py()
@@ -129,11 +129,11 @@ def _load(folder: Path, day: str, recent: Window, quiet: tuple[Window, ...]) -> 
         path for path in (here / "metric" / "source_50.csv", here / "metric" / "destination_50.csv") if path.is_file()
     ]
     return {
-        "spans": nezha_rows.spans([_read(path, nezha_rows.SPAN_COLUMNS) for path in traces], windows),
-        "logs": nezha_rows.logs([_read(path, nezha_rows.LOG_COLUMNS) for path in logs], windows),
+        "spans": nezha_rows.spans([read_csv(path, nezha_rows.SPAN_COLUMNS) for path in traces], windows),
+        "logs": nezha_rows.logs([read_csv(path, nezha_rows.LOG_COLUMNS) for path in logs], windows),
         "metrics": nezha_rows.metrics(
-            {path: _read(path, nezha_rows.METRIC_COLUMNS) for path in pods},
-            {path: _read(path, {"time": pa.string()}, whole=True) for path in mesh},
+            {path: read_csv(path, nezha_rows.METRIC_COLUMNS) for path in pods},
+            {path: read_csv(path, {"time": pa.string()}, whole=True) for path in mesh},
             recent.end,
         ),
     }
@@ -151,30 +151,3 @@ def _minutes(folder: Path, window: Window) -> list[Path]:
         if at + timedelta(minutes=1) >= window.start and at - timedelta(minutes=2) < window.end:
             found.append(path)
     return found
-
-
-def _read(path: Path, columns: Mapping[str, pa.DataType], *, whole: bool = False) -> pa.Table:
-    """Those columns of a file (all of it, if `whole`); raises DatasetRejected where it is not such a file.
-
-    As published, a file holds a damaged row here and there: one in a hundred is left out silently.
-    """
-    damaged: list[int] = []
-
-    def skip(row: csv.InvalidRow) -> str:
-        damaged.append(row.actual_columns)
-        return "skip"
-
-    options = csv.ConvertOptions(
-        include_columns=None if whole else list(columns), column_types=dict(columns), null_values=["", "NaN", "null"]
-    )
-    shape = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip)
-    try:
-        table = csv.read_csv(path, parse_options=shape, convert_options=options)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-        raise DatasetRejected(f"{path} is not a CSV with columns {', '.join(columns)}: {error}") from error
-    missing = set(columns) - set(table.column_names)
-    if missing:
-        raise DatasetRejected(f"{path} has no column {min(missing)}")
-    if len(damaged) > max(1, table.num_rows // 100):
-        raise DatasetRejected(f"{path} has {len(damaged)} rows with more or fewer columns than its first")
-    return table

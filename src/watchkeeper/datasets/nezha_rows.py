@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from watchkeeper.datasets.span_kinds import kinds_of
 from watchkeeper.domain import Window
 from watchkeeper.errors import DatasetRejected
 from watchkeeper.tables import LOGS, METRICS, SPANS, TIME
@@ -69,6 +70,9 @@ def spans(files: Sequence[pa.Table], windows: Sequence[Window]) -> pa.Table:
     service = _by_value(pods, service_of)
     root = pc.equal(rows["ParentID"], "root")
     parents = pc.if_else(root, pa.scalar(None, pa.string()), rows["ParentID"])
+    above, services = parents.to_pylist(), service.to_pylist()
+    traces, ids, names = (rows[name].to_pylist() for name in ("TraceID", "SpanID", "OperationName"))
+    kinds = kinds_of(traces, ids, above, services, names, rows["Duration"].to_numpy())
     return _table(
         SPANS,
         rows.num_rows,
@@ -81,37 +85,10 @@ def spans(files: Sequence[pa.Table], windows: Sequence[Window]) -> pa.Table:
             "span_id": rows["SpanID"],
             "parent_span_id": parents,
             "name": rows["OperationName"],
-            "kind": pa.array(_kinds(rows, service, parents), pa.string()),
+            "kind": pa.array(kinds, pa.string()),
             "status_code": pa.array(np.full(rows.num_rows, "unset"), pa.string()),
         },
     )
-
-
-def _kinds(rows: pa.Table, service: pa.Array, parents: pa.ChunkedArray) -> list[str]:
-    """Kinds, which were not published: roots and spans with their parent in another service answer; their parents call.
-
-    Where most answers outlast the call, nobody waits for them: those are producers and consumers.
-    """
-    traces, names = rows["TraceID"].to_pylist(), rows["OperationName"].to_pylist()
-    services, above = service.to_pylist(), parents.to_pylist()
-    row_of = {key: row for row, key in enumerate(zip(traces, rows["SpanID"].to_pylist(), strict=True))}
-    parent = [row_of.get((t, p), -1) for t, p in zip(traces, above, strict=True)]
-    lasting = rows["Duration"].to_numpy()
-    calls: dict[tuple[str, str], list[int]] = {}
-    crossing = [row for row, p in enumerate(parent) if p >= 0 and services[p] != services[row]]
-    for row in crossing:
-        up = parent[row]
-        counts = calls.setdefault((services[up], names[up]), [0, 0])
-        counts[0] += 1
-        counts[1] += int(lasting[row] > lasting[up])
-    callers = {key: "producer" if 2 * late > total else "client" for key, (total, late) in calls.items()}
-    kinds = [callers.get(key, "internal") for key in zip(services, names, strict=True)]
-    for row, p in enumerate(parent):
-        if above[row] is None:
-            kinds[row] = "server"
-        elif p >= 0 and services[p] != services[row]:
-            kinds[row] = "consumer" if callers[services[p], names[p]] == "producer" else "server"
-    return kinds
 
 
 def logs(files: Sequence[pa.Table], windows: Sequence[Window]) -> pa.Table:

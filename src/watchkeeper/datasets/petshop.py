@@ -93,6 +93,22 @@ def answers(folder: Path) -> Mapping[str, Answer]:
     }
 
 
+@dataclass(frozen=True)
+class FaultFree:
+    """A series without faults, as metrics, and who calls whom."""
+
+    metrics: pa.Table
+    window: Window
+    topology: frozenset[Edge]
+
+
+def fault_free(file: Path) -> FaultFree:
+    """A `noissue/metrics.csv` with the `graph.csv` above it; raises DatasetRejected."""
+    sheet = _sheet(file)
+    calls, _ = _graph(file.parent.parent / "graph.csv")
+    return FaultFree(_metrics(sheet, sheet.nodes).combine_chunks().sort_by("time"), sheet.window, calls)
+
+
 def _traffics(folder: Path) -> list[Path]:
     """The folders with a graph and issues; raises DatasetRejected where there are none."""
     root = folder / "dataset" if (folder / "dataset").is_dir() else folder

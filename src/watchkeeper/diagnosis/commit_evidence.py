@@ -56,7 +56,7 @@ def ask_commits(sources: Sources, ledger: Ledger, signal: Signal, now: datetime)
     """
     at = signal.at
     past = Window(start=at - HISTORY, end=max(now, at) + timedelta(seconds=1))
-    query = ChangeQuery(window=past)
+    query = ChangeQuery(window=past, with_commits=True)
     if signal.service is None or not _has_commits(sources, query):
         return None
     near = Window(start=at - PAST, end=past.end)

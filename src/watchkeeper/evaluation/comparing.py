@@ -45,7 +45,12 @@ class Comparison:
 
 
 def compare(before: Scorecard, after: Scorecard) -> Comparison:
-    """Pair the runs by case; raises ConfigError where suites or truths differ, or no case is in common."""
+    """Pair the runs by case; raises ConfigError where suites or truths differ, or no case is in common.
+
+    Raises it too for runs in which a case was run more than once: it would have no one outcome.
+    """
+    if before.seeds > 1 or after.seeds > 1:
+        raise ConfigError("runs with --missing-edges cannot be compared case by case: expected one run a case")
     if before.suite != after.suite:
         raise ConfigError(f"a run of {before.suite} and one of {after.suite} have no cases in common to compare")
     old, new = {r.case: r for r in before.results}, {r.case: r for r in after.results}

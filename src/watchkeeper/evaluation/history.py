@@ -22,6 +22,9 @@ class Entry(Noun):
     version: str
     commit: str
     without: tuple[str, ...] = ()
+    alert_delay_seconds: float = 0.0
+    until_seconds: float | None = None
+    missing_edges_percent: float | None = None
     cases: int
     failed: int
     coverage: float
@@ -30,6 +33,12 @@ class Entry(Noun):
     utility: float
     file: str
     """Where the scorecard is, absolute."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the cases were run as they are: nothing left out, nothing later or earlier."""
+        changed = (self.without, self.alert_delay_seconds, self.until_seconds is not None, self.missing_edges_percent)
+        return not any(changed)
 
 
 def default_file(home: Path, suite: str, at: datetime) -> Path:
@@ -66,7 +75,7 @@ def entries(home: Path) -> list[Entry]:
 
 def newest(runs: Iterable[Entry]) -> list[Path]:
     """The file of the last run of each suite and data set, left whole, that is still there."""
-    last = {(run.suite, run.data): Path(run.file) for run in runs if not run.without and Path(run.file).is_file()}
+    last = {(run.suite, run.data): Path(run.file) for run in runs if run.is_whole and Path(run.file).is_file()}
     return [last[key] for key in sorted(last, key=str)]
 
 

@@ -9,7 +9,8 @@ from watchkeeper import __version__
 from watchkeeper.datasets.cases import Answer
 from watchkeeper.errors import DatasetRejected
 from watchkeeper.evaluation import scores
-from watchkeeper.evaluation.intervals import Interval
+from watchkeeper.evaluation.calibration import calibrated
+from watchkeeper.evaluation.repeats import mean_of, rounded
 from watchkeeper.evaluation.scorecard import Engine, Graph, Result, Scorecard
 from watchkeeper.evaluation.scores import Attempt, Matcher
 
@@ -25,6 +26,9 @@ class Setting:
     limit: int | None = None
     without: tuple[str, ...] = ()
     alert_delay_seconds: float = 0.0
+    until_seconds: float | None = None
+    missing_edges_percent: float | None = None
+    seeds: int = 1
     engine: Engine = "rules"
     graph: Graph | None = None
 
@@ -42,21 +46,22 @@ def mark(
     unknown = [a.case for a in attempts if a.case not in answers]
     if unknown:
         raise DatasetRejected(f"{setting.suite}: the data set does not tell the truth of the case {unknown[0]}")
-    results = [scores.judged(a, answers[a.case], matches, guilty) for a in attempts]
+    results = scores.with_base_rates([scores.judged(a, answers[a.case], matches, guilty) for a in attempts])
+    cases = [r.case for r in results]
     figures, intervals = scores.shares(results)
-    mrr, intervals["mrr"] = scores.mean_with_interval([scores.reciprocal(r) for r in results])
-    utility, intervals["utility"] = scores.mean_with_interval([scores.worth(r) for r in results])
+    mrr, intervals["mrr"] = mean_of(cases, [scores.reciprocal(r) for r in results])
+    utility, intervals["utility"] = mean_of(cases, [scores.worth(r) for r in results])
     selective = scores.selective(results)
     if selective is not None:
         intervals["selective_accuracy"] = selective[1]
-    errors = [error for r in results if (error := scores.squared_error(r)) is not None]
-    brier: tuple[float, Interval] | None = scores.mean_with_interval(errors) if errors else None
+    errors = [(r.case, error) for r in results if (error := scores.squared_error(r)) is not None]
+    brier = mean_of([case for case, _ in errors], [error for _, error in errors]) if errors else None
     if brier is not None:
         intervals["brier"] = brier[1]
     return Scorecard(
         version=__version__,
         **vars(setting),
-        cases=len(results),
+        cases=len(set(cases)),
         **scores.counts(results),
         **figures,
         mrr=mrr,
@@ -64,7 +69,8 @@ def mark(
         selective_accuracy=selective[0] if selective else None,
         decoy_blamed=sum(r.blames_decoy for r in results),
         brier=brier[0] if brier else None,
-        release_right=None if guilty is None else scores.rounded(fmean(bool(r.is_release_right) for r in results)),
+        calibration=calibrated(results),
+        release_right=None if guilty is None else rounded(fmean(bool(r.is_release_right) for r in results)),
         unsupported=_unsupported(results),
         intervals=intervals,
         seconds_per_case=scores.timing(results),

@@ -3,14 +3,17 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from watchkeeper.casebook.figures import wilson
 from watchkeeper.errors import ConfigError
+from watchkeeper.evaluation import calibration
+from watchkeeper.evaluation.calibration import is_first
 from watchkeeper.evaluation.intervals import Interval
-from watchkeeper.evaluation.scorecard import NOTHING, Group, Result, Scorecard
+from watchkeeper.evaluation.scorecard import Group, Result, Scorecard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,21 +22,43 @@ if TYPE_CHECKING:
 INK = "#010203"
 """Stands for the page's text colour, which is not known when the picture is drawn."""
 ENGINE, SIMPLE = "#2f7ebc", "#9a9a9a"
-BINS = 5
+BINS, WIDE_BINS = 5, 3
+SYSTEMS = (("#2f7ebc", "o"), ("#d1772a", "s"), ("#3f9b57", "^"), ("#a05bb5", "D"), ("#c74a4a", "v"), ("#7a7a7a", "x"))
+"""Colour and mark of each system; of more only the first are drawn."""
 
 
 def reliability(results: Sequence[Result], name: str) -> str:
     """How often the first candidate was right, by the probability that was stated for it, as SVG."""
     figure, axes = _figure(3.6)
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
-    rated = [(r.probability, r.truth != NOTHING and r.hit_rank == 1) for r in results if r.probability is not None]
+    rated = [(r.probability, is_first(r)) for r in results if r.probability is not None]
     for low in np.linspace(0, 1, BINS, endpoint=False):
         inside = [(p, hit) for p, hit in rated if low <= p < low + 1 / BINS or (p == 1.0 and low + 1 / BINS >= 1)]
         if inside:
             stated, hits = float(np.mean([p for p, _ in inside])), sum(hit for _, hit in inside)
             _dot(axes, stated, hits / len(inside), wilson(hits, len(inside)))
-            axes.annotate(f" {len(inside)}", (stated, hits / len(inside)), color=INK, fontsize=8)
+            _count(axes, len(inside), (stated, hits / len(inside)), INK)
     axes.set(xlim=(0, 1), ylim=(-0.03, 1.03), xlabel="stated probability", ylabel="share that was right")
+    return _svg(figure, name)
+
+
+def reliability_by_system(results: Sequence[Result], name: str) -> str:
+    """The same for each system by itself, in wider bins and without intervals, as SVG."""
+    figure, axes = _figure(3.6)
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+    systems = sorted({r.system for r in results} - {""})[: len(SYSTEMS)]
+    for (colour, mark), system in zip(SYSTEMS, systems, strict=False):
+        rated = [(r.probability, is_first(r)) for r in results if r.system == system and r.probability is not None]
+        bins: dict[int, list[tuple[float, bool]]] = {}
+        for probability, hit in rated:
+            bins.setdefault(min(int(probability * WIDE_BINS), WIDE_BINS - 1), []).append((probability, hit))
+        points = [(fmean(p for p, _ in inside), fmean(hit for _, hit in inside)) for _, inside in sorted(bins.items())]
+        if points:
+            axes.plot(*zip(*points, strict=True), color=colour, marker=mark, linewidth=1, label=system[:30])
+        for (x, y), (_, inside) in zip(points, sorted(bins.items()), strict=True):
+            _count(axes, len(inside), (x, y), colour)
+    axes.set(xlim=(0, 1), ylim=(-0.03, 1.03), xlabel="stated probability", ylabel="share that was right")
+    axes.legend(fontsize=8, labelcolor=INK, frameon=False, loc="lower right")
     return _svg(figure, name)
 
 
@@ -43,10 +68,8 @@ def risk_coverage(results: Sequence[Result], name: str) -> str:
     Cases by their stated probability, whatever the status; those without one come last, and only a `none` can be right.
     """
     figure, axes = _figure(3.6)
-    surest = sorted(results, key=lambda r: -(r.probability if r.probability is not None else -1.0))
-    wrong = np.cumsum([r.hit_rank != 1 for r in surest])
-    given = np.arange(1, len(surest) + 1)
-    axes.step(given / len(surest), wrong / given, where="mid", color=ENGINE)
+    curve = calibration.risk_coverage(results)
+    axes.step([covered for covered, _ in curve], [risk for _, risk in curve], where="mid", color=ENGINE)
     answered = [r for r in results if r.status in ("answered", "none")]
     if answered:
         here = (len(answered) / len(results), sum(not r.is_hit for r in answered) / len(answered))
@@ -85,6 +108,10 @@ def _bars(rows: Sequence[tuple[str, float, Interval, str]], name: str) -> str:
 def _dot(axes: "Axes", x: float, y: float, interval: Interval) -> None:
     axes.plot((x, x), interval, color=INK, linewidth=1)
     axes.plot(x, y, "o", color=ENGINE)
+
+
+def _count(axes: "Axes", cases: int, at: tuple[float, float], colour: str) -> None:
+    axes.annotate(f"{cases}", at, xytext=(5, -9), textcoords="offset points", color=colour, fontsize=8)
 
 
 def _figure(height: float) -> tuple["Figure", "Axes"]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from watchkeeper.datasets.cases import Answer, Case, Tables, Trigger
 from watchkeeper.domain import Signal, Window
 from watchkeeper.errors import ConfigError, DatasetRejected, StoreIncompatible
+from watchkeeper.evaluation.horizon import known_to, until_of
 from watchkeeper.lab.truth import Truth
 from watchkeeper.pipeline import Scan
 from watchkeeper.tables import TABLES, TableName
@@ -39,6 +40,8 @@ class Posed:
     sources: Store
     is_noticed: bool = True
     """Whether there is anything to diagnose: the standing watch may have raised nothing."""
+    follow_seconds: float | None = None
+    """How much of what comes after the signal is to be looked at, where that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +54,37 @@ class Problem:
     candidates: tuple[str, ...] = ()
 
 
-def of_cases(cases: Iterable[Case]) -> tuple[Problem, ...]:
-    """The cases of a data set as problems."""
-    return tuple(Problem(case.name, _posing(case), case.candidates) for case in cases)
+def of_cases(cases: Iterable[Case], *, until_seconds: float | None = None) -> tuple[Problem, ...]:
+    """The cases of a data set as problems; of each what can be known `until_seconds` after its signal."""
+    return tuple(Problem(case.name, _posing(case, until_seconds), case.candidates) for case in cases)
 
 
-def _posing(case: Case) -> Callable[[Without], Posed]:
+def _posing(case: Case, until_seconds: float | None) -> Callable[[Without], Posed]:
     def pose(without: Without) -> Posed:
         trigger, tables = case.trigger, _left(case.load(), without)
         if "topology" in without:
             trigger = replace(trigger, topology=frozenset())
-        return Posed(trigger, tables, store_of(tables))
+        return _posed(trigger, tables, until_seconds)
 
     return pose
 
 
-def of_recordings(folders: Iterable[Path]) -> tuple[Problem, ...]:
+def _posed(trigger: Trigger, tables: Tables, until_seconds: float | None) -> Posed:
+    """The problem as it stands; so many seconds after its signal, where that is asked for."""
+    if until_seconds is None:
+        return Posed(trigger, tables, store_of(tables))
+    soon = until_of(trigger, until_seconds)
+    known = known_to(soon, tables)
+    return Posed(soon, known, store_of(known), follow_seconds=until_seconds)
+
+
+def of_recordings(
+    folders: Iterable[Path], *, alert_delay_seconds: float = 0.0, until_seconds: float | None = None
+) -> tuple[Problem, ...]:
     """Recorded drills as problems: the standing watch is replayed, and its first alarm is what is diagnosed.
 
-    Raises ConfigError for a folder that is not there.
+    It is diagnosed `alert_delay_seconds` after the watch raised it, or when the recording ends, with what is known
+    then, or `until_seconds` later. Raises ConfigError for a folder that is not there.
     """
     found = tuple(folders)
     for folder in found:
@@ -77,16 +92,23 @@ def of_recordings(folders: Iterable[Path]) -> tuple[Problem, ...]:
             raise ConfigError(
                 f"{folder / TELEMETRY} is not there: recordings are part of the repository, not of an installed package"
             )
-    return tuple(Problem(folder.name, _watching(folder)) for folder in found)
+    return tuple(Problem(folder.name, _watching(folder, alert_delay_seconds, until_seconds)) for folder in found)
 
 
-def _watching(folder: Path) -> Callable[[Without], Posed]:
+def _watching(folder: Path, delay_seconds: float, until_seconds: float | None) -> Callable[[Without], Posed]:
     def pose(without: Without) -> Posed:
         tables = _left(_recorded(folder / TELEMETRY), without)
         sources = store_of(tables)
-        alarm, ends = _first_alarm(sources)
-        signal = alarm or Signal(kind="question", at=ends.end)
-        return Posed(Trigger(signal, until=signal.at), tables, sources, is_noticed=alarm is not None)
+        alarm, looked = _first_alarm(sources)
+        if alarm is None:
+            signal = Signal(kind="question", at=looked.end)
+            return Posed(Trigger(signal, until=signal.at), tables, sources, is_noticed=False)
+        late = min(alarm.at + timedelta(seconds=delay_seconds), max(alarm.at, looked.end))
+        signal = alarm.model_copy(update={"at": late})
+        if until_seconds is None:
+            return Posed(Trigger(signal, until=late), tables, sources)
+        sources.close()
+        return _posed(Trigger(signal, until=max(late, looked.end)), tables, until_seconds)
 
     return pose
 

@@ -7,7 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from watchkeeper.evaluation import plots
-from watchkeeper.evaluation.figures import Figure, baselines_of, figures_of
+from watchkeeper.evaluation.figures import (
+    CalibrationRow,
+    Figure,
+    baselines_of,
+    calibrations_of,
+    conditions_of,
+    figures_of,
+    reliability_of,
+    risks_of,
+)
 from watchkeeper.evaluation.scorecard import Scorecard
 
 TEMPLATE = "report.html.j2"
@@ -19,6 +28,11 @@ class Page:
 
     card: Scorecard
     figures: list[Figure]
+    conditions: list[str]
+    """How the cases were made harder than they are."""
+    calibrations: list[CalibrationRow]
+    reliability: list[tuple[str, str, str, str, str]]
+    risks: list[tuple[str, str]]
     pictures: list[tuple[str, str]]
     """Caption and SVG."""
 
@@ -34,7 +48,15 @@ def as_html(cards: Sequence[Scorecard]) -> str:
 
 def _page(card: Scorecard, number: int) -> Page:
     beside = [(f"top1 of {name}", top1, aside) for name, top1, _, _, aside in baselines_of(card)]
-    return Page(card, figures_of(card) + beside, _pictures(card, f"r{number}"))
+    return Page(
+        card,
+        figures_of(card) + beside,
+        conditions_of(card),
+        list(calibrations_of(card)),
+        reliability_of(card),
+        risks_of(card.calibration) if card.calibration is not None else [],
+        _pictures(card, f"r{number}"),
+    )
 
 
 def _pictures(card: Scorecard, prefix: str) -> list[tuple[str, str]]:
@@ -44,6 +66,9 @@ def _pictures(card: Scorecard, prefix: str) -> list[tuple[str, str]]:
         ("Risk and coverage: how many are wrong if only the surest are answered", _risk),
     ]
     pictures = [(caption, draw(card, f"{prefix}p{i}")) for i, (caption, draw) in enumerate(found)]
+    if len(card.by_system) > 1:
+        caption = "Reliability of each system, in thirds of the stated probability; the numbers are cases"
+        pictures.append((caption, plots.reliability_by_system(card.results, f"{prefix}s")))
     groups = {"kind of fault": card.by_kind, "system": card.by_system, "true cause": card.by_truth}
     for place, (what, found_groups) in enumerate(groups.items()):
         if len(found_groups) > 1 and (what != "true cause" or 2 * len(found_groups) <= card.cases):

@@ -1,12 +1,14 @@
 """A suite from its first case to its scorecard: all answers first, the truth after them."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from watchkeeper.diagnosis.audit import audit
 from watchkeeper.domain import CaseFile
 from watchkeeper.errors import ConfigError, DatasetRejected
-from watchkeeper.evaluation.attempts import Baseline, Inspect, InvestigatorOf, KeepTrace, attempt
+from watchkeeper.evaluation.attempts import Asking, Baseline, Inspect, InvestigatorOf, KeepTrace, attempts
+from watchkeeper.evaluation.lost_calls import Lost
 from watchkeeper.evaluation.marking import Setting, mark
 from watchkeeper.evaluation.problems import SOURCES, Without
 from watchkeeper.evaluation.scorecard import Graph, Scorecard
@@ -30,13 +32,14 @@ def run(
     inspect: Inspect | None = None,
     investigator_of: InvestigatorOf = lambda _: None,
     graph: Graph | None = None,
+    lost: Lost | None = None,
 ) -> Scorecard:
     """Run the suite's cases, or the first `limit` of them, and score them; with a model, by the `graph` that is named.
 
-    A case that fails is counted; `inspect` goes over every finished case. Raises DatasetRejected for an empty run and
-    for data that cannot be read.
+    With `lost` calls each case is run once for each drawing. A case that fails is counted; `inspect` goes over every
+    finished case. Raises DatasetRejected for an empty run and for data that cannot be read.
     """
-    attempts = answered(
+    made = answered(
         suite,
         limit=limit,
         without=without,
@@ -44,6 +47,7 @@ def run(
         keep_trace=keep_trace,
         inspect=inspect,
         investigator_of=investigator_of,
+        lost=lost,
     )
     setting = Setting(
         suite=suite.name,
@@ -53,11 +57,14 @@ def run(
         limit=limit,
         without=tuple(source for source in SOURCES if source in without),
         alert_delay_seconds=suite.alert_delay_seconds,
+        until_seconds=suite.until_seconds,
+        missing_edges_percent=lost.percent if lost else None,
+        seeds=lost.seeds if lost else 1,
         engine="rules" if graph is None else "model",
         graph=graph,
     )
     guilty = suite.guilty_changes() if suite.guilty_changes else None
-    return mark(setting, attempts, suite.answers(), MATCHERS[suite.answer], guilty)
+    return mark(setting, made, suite.answers(), MATCHERS[suite.answer], guilty)
 
 
 def answered(
@@ -69,19 +76,26 @@ def answered(
     keep_trace: KeepTrace = lambda _: None,
     inspect: Inspect | None = None,
     investigator_of: InvestigatorOf = lambda _: None,
+    lost: Lost | None = None,
 ) -> list[Attempt]:
     """What is answered for each case; no truth is read. Raises DatasetRejected where there is no case."""
     asked = suite.problems[:limit]
     if not asked:
         raise DatasetRejected(f"{suite.name}: there is no case to run in {suite.data or 'the suite'}")
-    baselines = named(suite.baselines)
-    attempts: list[Attempt] = []
+    asking = Asking(suite.answer, named(suite.baselines), without, keep_trace, inspect, investigator_of, lost)
+    made: list[Attempt] = []
     for number, problem in enumerate(asked, 1):
-        made = attempt(problem, number, suite.answer, baselines, without, keep_trace, inspect, investigator_of)
-        first = f" {made.ranked[0]}" if made.ranked else ""
-        say(f"{number}/{len(asked)}  {problem.name}: {made.status}{first} in {made.seconds:.1f} s")
-        attempts.append(made)
-    return attempts
+        draws = list(attempts(problem, number, asking))
+        say(f"{number}/{len(asked)}  {problem.name}: {_told(draws)} in {sum(each.seconds for each in draws):.1f} s")
+        made += draws
+    return made
+
+
+def _told(draws: Sequence[Attempt]) -> str:
+    """What was answered, and how often where that was asked more than once."""
+    said = Counter(f"{each.status} {each.ranked[0] if each.ranked else ''}".strip() for each in draws)
+    first, times = said.most_common(1)[0]
+    return first if len(draws) == 1 else f"{first} in {times} of {len(draws)} draws"
 
 
 def not_found_again(case: CaseFile, sources: Sources) -> tuple[str, ...]:

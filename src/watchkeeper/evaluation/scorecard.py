@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from watchkeeper.casebook.calibration import Bin
 from watchkeeper.domain import Cost, Noun
 from watchkeeper.errors import ConfigError
 from watchkeeper.evaluation.intervals import Interval
@@ -26,6 +27,8 @@ class Result(Noun):
     """Every candidate that was named, the most probable first, whatever the status."""
     probability: float | None
     """Of the first of them."""
+    probabilities: tuple[float, ...] = ()
+    """Of all of them, in the same order; what is left to 1 is on none of them."""
     status: Status
     hit_rank: int | None
     """Where the truth stands in the ranking, from 1, whatever the status; a truth `none` is at 1 if that was said."""
@@ -47,12 +50,54 @@ class Result(Noun):
     """What the diagnosis took; None where there is none."""
     baseline_ranks: dict[str, int | None] = Field(default_factory=dict)
     """Where the truth stands in each baseline's ranking."""
+    brier_ranked: float | None = None
+    """The square error over all candidates, and none of them; None in runs from before it was measured."""
+    brier_base: float | None = None
+    """The same of whoever knows nothing but how often each is true in this system."""
+    draw: int = 0
+    """Which drawing of lost calls this is, from 0."""
+    lost_calls: int | None = None
+    """How many calls were taken out of the call graph; None where none were to be."""
+
+
+class Sure(Noun):
+    """Answers that are stated with a probability above .9."""
+
+    answers: int
+    """Of how many."""
+    sure: int
+    right: int
+    """How many of the sure ones are right."""
+    share_right: float | None
+    """None where none is sure."""
+    interval: Interval | None
+    of_right: int
+    """How many answers are right, sure or not."""
+    share_of_right: float | None
+    """The share of the right answers that are sure."""
+
+
+class Calibration(Noun):
+    """What the stated probabilities are worth."""
+
+    bins: tuple[Bin, ...]
+    """Of the first candidate's probability, in fifths, whatever the status: what was stated, and what was right."""
+    risk_coverage: tuple[tuple[float, float], ...]
+    """Which share is answered when only the surest are, and which share of that is wrong."""
+    sure: Sure
+    brier_ranked: float
+    """Mean square error over all candidates, and none of them: 0 is perfect, 2 surely wrong."""
+    brier_base: float
+    """The same of whoever knows nothing but how often each is true in its system."""
+    brier_skill: float | None
+    """1 is perfect, 0 no better than the base rate; None where that is perfect."""
 
 
 class Group(Noun):
     """The cases that have something in common: a kind of fault, a system, a truth."""
 
     cases: int
+    """How many different ones."""
     answered: int
     none: int
     abstained: int
@@ -62,6 +107,8 @@ class Group(Noun):
     forced_top1: float
     forced_top3: float
     intervals: dict[str, Interval]
+    calibration: Calibration | None = None
+    """None in runs that were made before it was measured."""
 
 
 class BaselineScore(Noun):
@@ -110,7 +157,14 @@ class Scorecard(Noun):
     limit: int | None = None
     without: tuple[str, ...] = ()
     alert_delay_seconds: float = 0.0
+    until_seconds: float | None = None
+    """How long after the signal anything could be read; None for as long as a case lets it."""
+    missing_edges_percent: float | None = None
+    """How much was taken out of the call graph."""
+    seeds: int = 1
+    """How often each case was run; how they ended is counted in runs, and so are the results."""
     cases: int = Field(ge=1)
+    """How many different ones."""
     answered: int
     none: int
     abstained: int
@@ -132,6 +186,8 @@ class Scorecard(Noun):
     """How many answers were a listed decoy."""
     brier: float | None
     """Mean squared error of the first candidate's probability, over all cases that rank one, whatever the status."""
+    calibration: Calibration | None = None
+    """None in runs that were made before it was measured."""
     release_right: float | None = None
     unsupported: int | None = None
     """In how many cases something is said that cannot be found again; None where nobody looked."""

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean, median
 
 import numpy as np
 
-from watchkeeper.casebook.figures import wilson
 from watchkeeper.datasets.cases import Answer
 from watchkeeper.domain import Cost
-from watchkeeper.evaluation.intervals import Interval, of_chance, of_mean
+from watchkeeper.evaluation.calibration import base_rates, brier_over_all, calibrated
+from watchkeeper.evaluation.intervals import Interval, of_chance
+from watchkeeper.evaluation.repeats import rounded, share_of, span
 from watchkeeper.evaluation.scorecard import NOTHING, BaselineScore, Group, Result, Seconds, Status, Totals
 
 Matcher = Callable[[str, str], bool]
@@ -39,6 +41,12 @@ class Attempt:
     """What the diagnosis says that cannot be found again; None where nobody looked."""
     cost: Cost | None = None
     """What the diagnosis took; None where there is none."""
+    probabilities: tuple[float, ...] = ()
+    """Of everything that is ranked, what is stated of one name in several ways taken together; at most 1 in all."""
+    draw: int = 0
+    """Which drawing of lost calls this is, from 0."""
+    lost_calls: int | None = None
+    """How many calls were taken out of the call graph; None where none were to be."""
 
 
 def is_same(answer: str, truth: str) -> bool:
@@ -64,12 +72,14 @@ def judged(
     said_none = attempt.status == "none"
     rank = rank_of(attempt.ranked, answer.truth, matches) if answer.truth is not None else (1 if said_none else None)
     is_none_right = answer.truth is None and said_none
+    is_ignorant = not attempt.ranked and attempt.status in ("abstained", "failed")
     first = attempt.ranked[0] if attempt.ranked and attempt.status == "answered" else None
     return Result(
         case=attempt.case,
         truth=NOTHING if answer.truth is None else answer.truth,
         ranked=attempt.ranked,
         probability=attempt.probability,
+        probabilities=attempt.probabilities,
         status=attempt.status,
         hit_rank=rank,
         seconds=round(attempt.seconds, 4),
@@ -84,7 +94,21 @@ def judged(
         baseline_ranks={
             name: rank_of(ranked or (), answer.truth, matches) for name, ranked in attempt.baselines.items()
         },
+        brier_ranked=brier_over_all(
+            attempt.probabilities,
+            rank if answer.truth is not None else None,
+            is_none=answer.truth is None,
+            unknown=max(1, len(set(attempt.candidates))) if is_ignorant else 0,
+        ),
+        draw=attempt.draw,
+        lost_calls=attempt.lost_calls,
     )
+
+
+def with_base_rates(results: Sequence[Result]) -> list[Result]:
+    """The results, each with the error of whoever knows only how often each is true in its system."""
+    base = base_rates((r.system, r.truth) for r in results)
+    return [r.model_copy(update={"brier_base": round(base[r.system, r.truth], 6)}) for r in results]
 
 
 def totals(results: Iterable[Result]) -> Totals:
@@ -113,14 +137,13 @@ def reaches(result: Result, depth: int) -> bool:
 
 
 def shares(results: Sequence[Result]) -> tuple[dict[str, float], dict[str, Interval]]:
-    """Coverage, top-k and forced top-k with Wilson's intervals; raises ValueError without results."""
-    n = len(results)
-    hits = {
-        "coverage": sum(r.status in ("answered", "none") for r in results),
-        **{f"top{k}": sum(counts_for(r, k) for r in results) for k in DEPTHS},
-        **{f"forced_top{k}": sum(reaches(r, k) for r in results) for k in (1, 3)},
+    """Coverage, top-k and forced top-k with their intervals; raises ValueError without results."""
+    found = {
+        "coverage": share_of(results, lambda r: r.status in ("answered", "none")),
+        **{f"top{k}": share_of(results, partial(counts_for, depth=k)) for k in DEPTHS},
+        **{f"forced_top{k}": share_of(results, partial(reaches, depth=k)) for k in (1, 3)},
     }
-    return {name: rounded(h / n) for name, h in hits.items()}, {name: span(wilson(h, n)) for name, h in hits.items()}
+    return {name: share for name, (share, _) in found.items()}, {name: of for name, (_, of) in found.items()}
 
 
 def reciprocal(result: Result) -> float:
@@ -144,10 +167,7 @@ def worth(result: Result, wrong: float = WRONG) -> float:
 def selective(results: Sequence[Result]) -> tuple[float, Interval] | None:
     """The share of hits where something was answered; None where nothing was."""
     answered = [r for r in results if r.status in ("answered", "none")]
-    if not answered:
-        return None
-    hits = sum(r.is_hit for r in answered)
-    return rounded(hits / len(answered)), span(wilson(hits, len(answered)))
+    return share_of(answered, lambda r: r.is_hit) if answered else None
 
 
 def grouped(results: Sequence[Result], by: Callable[[Result], str]) -> dict[str, Group]:
@@ -161,13 +181,14 @@ def group(results: Sequence[Result]) -> Group:
     figures, intervals = shares(results)
     kept = ("top1", "top3", "forced_top1", "forced_top3")
     return Group(
-        cases=len(results),
+        cases=len({r.case for r in results}),
         **counts(results),
         top1=figures["top1"],
         top3=figures["top3"],
         forced_top1=figures["forced_top1"],
         forced_top3=figures["forced_top3"],
         intervals={name: intervals[name] for name in kept},
+        calibration=calibrated(results),
     )
 
 
@@ -181,12 +202,12 @@ def baselines(
     attempts: Sequence[Attempt], answers: Mapping[str, Answer], results: Sequence[Result], matches: Matcher
 ) -> dict[str, BaselineScore]:
     """Guessing, saying `none` always where that can be right, and every baseline that was asked."""
-    found = {"random": _guessing(attempts, answers, matches)}
+    found = {"random": _guessing(list({a.case: a for a in attempts}.values()), answers, matches)}
     if any(answers[a.case].truth is None for a in attempts):
-        found["always_none"] = _score([1 if r.truth == NOTHING else None for r in results])
+        found["always_none"] = _score(results, lambda r: 1 if r.truth == NOTHING else None)
     for name in dict.fromkeys(name for a in attempts for name in a.baselines):
         rankings = [(a.baselines.get(name), answers[a.case]) for a in attempts]
-        score = _score([rank_of(ranked or (), answer.truth, matches) for ranked, answer in rankings])
+        score = _score(results, lambda r, name=name: r.baseline_ranks.get(name))  # type: ignore[misc]
         decoys = sum(any(matches(ranked[0], d) for d in answer.decoys) for ranked, answer in rankings if ranked)
         has_decoys = any(answer.decoys for _, answer in rankings)
         failed = sum(ranked is None for ranked, _ in rankings)
@@ -194,11 +215,10 @@ def baselines(
     return found
 
 
-def _score(ranks: Sequence[int | None]) -> BaselineScore:
-    hits = {f"top{k}": sum(rank is not None and rank <= k for rank in ranks) for k in DEPTHS}
-    top = {name: rounded(h / len(ranks)) for name, h in hits.items()}
-    intervals = {name: span(wilson(h, len(ranks))) for name, h in hits.items()}
-    return BaselineScore(top1=top["top1"], top3=top["top3"], top5=top["top5"], intervals=intervals)
+def _score(results: Sequence[Result], rank: Callable[[Result], int | None]) -> BaselineScore:
+    found = {k: share_of(results, lambda r, k=k: (rank(r) or k + 1) <= k) for k in DEPTHS}  # type: ignore[misc]
+    intervals = {f"top{k}": interval for k, (_, interval) in found.items()}
+    return BaselineScore(top1=found[1][0], top3=found[3][0], top5=found[5][0], intervals=intervals)
 
 
 def _guessing(attempts: Sequence[Attempt], answers: Mapping[str, Answer], matches: Matcher) -> BaselineScore:
@@ -220,18 +240,3 @@ def timing(results: Sequence[Result]) -> Seconds:
     """Median and 95th percentile of a diagnosis."""
     taken = [r.seconds for r in results]
     return Seconds(median=round(median(taken), 3), p95=round(float(np.quantile(taken, 0.95)), 3))
-
-
-def mean_with_interval(values: Sequence[float]) -> tuple[float, Interval]:
-    """A mean and its bootstrap interval."""
-    return rounded(fmean(values)), span(of_mean(values))
-
-
-def rounded(value: float) -> float:
-    """Four digits are more than any of these figures has."""
-    return round(value, 4)
-
-
-def span(interval: Interval) -> Interval:
-    """The same for both ends."""
-    return rounded(interval[0]), rounded(interval[1])

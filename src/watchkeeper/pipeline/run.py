@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 
 from watchkeeper.analysis.visit_findings import blamed
 from watchkeeper.diagnosis.awaited import awaited, awaited_after, awaited_of_metrics
+from watchkeeper.diagnosis.commit_evidence import READINGS as COMMITTED
+from watchkeeper.diagnosis.commits import down_to_the_commit
 from watchkeeper.diagnosis.conclude import cannot_tell, conclude, nothing_wrong
 from watchkeeper.diagnosis.dossier import Bearings, Investigator, open_dossier
 from watchkeeper.diagnosis.doubts import aside, too_little, yet_bad
 from watchkeeper.diagnosis.fusion import Bearing, Fused, fuse
+from watchkeeper.diagnosis.gauges_only import conclude_gauges, ground_of_gauges, of_gauges
 from watchkeeper.diagnosis.inside_visits import LEAST, InsideVisits, conclude_visits, ground_of_visits
 from watchkeeper.diagnosis.measured import entries, measure
 from watchkeeper.diagnosis.measured_only import Measured, conclude_measured, ground_of_measured
@@ -27,6 +30,8 @@ from watchkeeper.evidence.answers import Readings
 from watchkeeper.evidence.claims import Ground
 from watchkeeper.evidence.closer import READINGS as CLOSER
 from watchkeeper.evidence.details import take_details
+from watchkeeper.evidence.gauges import READINGS as GAUGED
+from watchkeeper.evidence.gauges import derive_changed, take_gauges
 from watchkeeper.evidence.golden import READINGS as MEASURED
 from watchkeeper.evidence.golden import derive_excess, take_golden, trouble_in
 from watchkeeper.evidence.ledger import Ledger
@@ -41,7 +46,7 @@ from watchkeeper.pipeline.looking import Look, bearings_of, look_at
 from watchkeeper.pipeline.scan import Scan
 from watchkeeper.telemetry.sources import Sources
 
-READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED, **INSIDE, **CLOSER}
+READINGS: Readings = {**READ, **SCOPED, **COMPUTED, **MEASURED, **INSIDE, **CLOSER, **COMMITTED, **GAUGED}
 """Every analysis whose rows a claim may cite."""
 
 
@@ -81,6 +86,7 @@ class Run:
         self.writer.names = frozenset({signal.service or "", *look.vitals.names})
         self.bearings = bearings_of(look)
         found = self._concluded(look, ended)
+        found = down_to_the_commit(found, signal, self.sources, self.ledger, self.now, READINGS)
         notes = (*(self.writer.write(note) for note in look.notes), *found.notes, *self._reasons(found))
         figures = tuple(dict.fromkeys((*found.figures, *self.writer.figures)))
         return found.model_copy(update={"notes": notes, "figures": figures}), look.window
@@ -144,7 +150,7 @@ class Run:
         golden = take_golden(self.sources, self.ledger.ask, span, self.how.references, self.how.topology)
         trouble = trouble_in(golden, self.signal)
         if trouble is None:
-            return None
+            return None if golden.services else self._from_gauges(look, span)
         evidence = derive_excess(self.ledger, golden, self.signal, span)
         seen = Measured(golden, trouble, evidence, span)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
@@ -155,6 +161,16 @@ class Run:
         found = conclude_measured(seen, fused, recheck, self.ledger.gaps, self.now, self._cost())
         last = golden.grid.time_of(golden.grid.size - 1)
         return found.model_copy(update={"waits_for": awaited_of_metrics(self.signal.at, last)})
+
+    def _from_gauges(self, look: Look, span: Window) -> Diagnosis | None:
+        """What gauges say that nobody counts requests with; None where none of them changed."""
+        seen = derive_changed(self.ledger, take_gauges(self.sources, self.ledger.ask, span), self.signal.at, span)
+        if seen is None:
+            return None
+        recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
+        self._stand_on(ground_of_gauges(seen, recheck, span))
+        fused = self._weigh(of_gauges(seen, of_what_is_missing(self.ledger, look.vitals)))
+        return conclude_gauges(seen, fused, recheck, span, self.ledger.gaps, self.now, self._cost())
 
     def _inside_visits(self, look: Look) -> Diagnosis | None:
         """What changed inside requests since somebody says that something is wrong; None where nothing clear did."""

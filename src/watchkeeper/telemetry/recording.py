@@ -161,7 +161,7 @@ def _read(sources: Sources, table: TableName, window: Window) -> pa.Table:
         "metrics": lambda: sources.points(MetricQuery(window=window, limit=_ALL)),
         "logs": lambda: sources.records(LogQuery(window=window, limit=_ALL)),
         "spans": lambda: sources.spans(SpanQuery(window=window, limit=_ALL)),
-        "changes": lambda: sources.changes(ChangeQuery(window=window, limit=_ALL)),
+        "changes": lambda: sources.changes(ChangeQuery(window=window, limit=_ALL, with_commits=True)),
         "feedback": lambda: sources.feedback(FeedbackQuery(window=window, limit=_ALL)),
         "events": lambda: sources.events(EventQuery(window=window, limit=_ALL)),
     }

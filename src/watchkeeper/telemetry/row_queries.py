@@ -155,6 +155,8 @@ def changes(query: ChangeQuery) -> Sql:
     conditions = common(query)
     if query.environment is not None:
         conditions.append(sql("environment = {environment}", environment=query.environment))
+    if not query.with_commits:
+        conditions.append(sql("kind <> {commit}", commit="commit"))
     return rows("changes", all_of(conditions), query.limit + 1)
 
 

@@ -234,6 +234,8 @@ class ChangeQuery(Query):
     """Changes that began in the window. Columns: those of `tables.CHANGES`, ordered by time."""
 
     environment: str | None = None
+    with_commits: bool = False
+    """Whether rows of kind `commit` come too: their attributes hold code, which must not go wherever changes go."""
     limit: int = Field(default=10_000, gt=0)
 
 
