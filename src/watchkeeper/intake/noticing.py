@@ -17,7 +17,7 @@ def signal_of(alert: Alert, at: datetime) -> Signal:
     """
     said = alert.labels if alert.source == WATCH else {}
     measure = said.get("measure")
-    kind: SignalKind = "alert" if alert.source != WATCH else "silence" if measure == "silence" else "anomaly"
+    kind: SignalKind = "alert" if alert.source != WATCH else _kind_noticed(measure, alert.labels.get("kind"))
     return Signal(
         kind=kind,
         at=at,
@@ -45,3 +45,10 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _kind_noticed(measure: str | None, kind: str | None) -> SignalKind:
+    """What our own watch saw: telemetry that stopped, a business figure that fell, or any other anomaly."""
+    if measure == "silence":
+        return "silence"
+    return "business" if kind == "business" else "anomaly"
