@@ -204,7 +204,7 @@ def test_an_investigation_that_ended_is_not_gone_on_with(runs: Runs, home: Path,
 def note_of(out: str) -> str:
     """The last note, which is about the model."""
     *_, last = out.partition("\nWho is affected")[0].split("\nNote ")
-    return words_of(last.partition("\nTo settle")[0])
+    return words_of(last.partition("\nWaits for")[0].partition("\nTo settle")[0])
 
 
 def test_without_an_endpoint_the_rules_diagnose_and_say_so(typed: Type) -> None:

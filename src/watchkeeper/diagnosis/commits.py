@@ -189,7 +189,7 @@ def _of_commit(
         against=against if claims else (),
         change=change_of_commit(each, by_id),
         onset=asked.seen.onset,
-        settled_by=f"The same traffic without commit {each.commit.sha[:8]}.",
+        settled_by="The same traffic without that commit.",
     )
     return hypothesis, struck
 

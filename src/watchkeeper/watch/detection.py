@@ -31,6 +31,9 @@ LASTING_SECONDS = 15.0
 SILENCE_SECONDS = 35.0
 """How long a service must have been silent: on a busy host an export may come half a minute late."""
 
+LONGER_SECONDS = (60.0, 80.0)
+"""Longer stretches that are looked at too: where the past is short, a minute of trouble must not pass for the usual."""
+
 
 class Detector:
     """Looks again and again, and keeps what it asked for: a look asks for what is new.
@@ -60,6 +63,7 @@ class Detector:
             how,
             lasting_seconds=max(how.lasting_seconds, LASTING_SECONDS),
             silence_seconds=max(how.silence_seconds, SILENCE_SECONDS),
+            longer_seconds=how.longer_seconds or LONGER_SECONDS,
         )
         self._alarms = alarms_a_week
         self._rolling = RollingVitals(sources, lookback_seconds)
