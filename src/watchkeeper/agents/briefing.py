@@ -13,6 +13,8 @@ SMALLEST = 2400
 CONTEXT_SHARE = 0.4
 """Characters of a briefing for each token of context, where the context is small."""
 HYPOTHESES, CLAIMS, AFFECTED, PORTIONS = 3, 6, 6, 4
+TOLD_SHARE = 0.7
+"""How much of a briefing the diagnosis may take: the rest is for what evidence there is."""
 WIDEST, COLUMNS = 400, 120
 BEFORE = "_before"
 LAST_LINE = "… and more: read_evidence shows any of e1 to {last}."
@@ -29,7 +31,7 @@ def briefing(
     """The dossier in at most that many characters; evidence is listed as far as there is room, what is cited first."""
     told = [plain(each, clean, WIDEST) for each in _told(dossier)]
     room = characters - len(OPEN) - len(CLOSE) - 2
-    kept = list(_fitting(told, room))
+    kept = list(_fitting(told, int(room * TOLD_SHARE)))
     room -= sum(len(each) + 1 for each in kept)
     listed = [plain(each, clean, WIDEST) for each in _listed(evidence, dossier.rules)]
     last = LAST_LINE.format(last=evidence[-1].id) if evidence else ""
@@ -90,15 +92,15 @@ def _portion(each: Portion) -> str:
 
 
 def _listed(evidence: Sequence[Evidence], rules: Diagnosis) -> Iterable[str]:
-    """One line for each piece of evidence with rows, those that claims cite first; then what was found empty."""
+    """One line for each piece of evidence with rows, what was found empty before them, those that claims cite first."""
     cited = {c.evidence for h in rules.hypotheses for c in (*h.claims, *h.against)}
     found = [entry for entry in evidence if entry.status == "found"]
     empty = [f"{entry.id} ({entry.question})" for entry in evidence if entry.status == "empty"]
     yield f"Evidence so far, with its columns (x± stands for x and x{BEFORE}):"
-    for entry in sorted(found, key=lambda e: e.id not in cited):
-        yield f"{entry.id} {entry.question} {entry.rows.total} rows: {_columns(entry.rows.columns)}"
     if empty:
         yield f"Without any row: {', '.join(empty)}"
+    for entry in sorted(found, key=lambda e: e.id not in cited):
+        yield f"{entry.id} {entry.question} {entry.rows.total} rows: {_columns(entry.rows.columns)}"
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -131,6 +131,8 @@ class Run:
         told = signal.kind in ("alert", "complaints")
         if told and (self.how.references or not look.symptoms) and (found := self._inside_visits(look)) is not None:
             return found
+        if not vitals.services and signal.kind != "question" and (found := self._from_gauges(look)) is not None:
+            return found
         if look.symptoms and not unknown:
             return self._explain(look)
         because = too_little(signal, vitals, ledger.gaps, self.how.sensitivity, self.writer)
@@ -150,7 +152,7 @@ class Run:
         golden = take_golden(self.sources, self.ledger.ask, span, self.how.references, self.how.topology)
         trouble = trouble_in(golden, self.signal)
         if trouble is None:
-            return None if golden.services else self._from_gauges(look, span)
+            return None
         evidence = derive_excess(self.ledger, golden, self.signal, span)
         seen = Measured(golden, trouble, evidence, span)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
@@ -162,8 +164,9 @@ class Run:
         last = golden.grid.time_of(golden.grid.size - 1)
         return found.model_copy(update={"waits_for": awaited_of_metrics(self.signal.at, last)})
 
-    def _from_gauges(self, look: Look, span: Window) -> Diagnosis | None:
+    def _from_gauges(self, look: Look) -> Diagnosis | None:
         """What gauges say that nobody counts requests with; None where none of them changed."""
+        span = Window.before(self.now, max(self.how.lookback_seconds, METRICS_SECONDS))
         seen = derive_changed(self.ledger, take_gauges(self.sources, self.ledger.ask, span), self.signal.at, span)
         if seen is None:
             return None
