@@ -75,12 +75,10 @@ def _summary(diagnosis: Diagnosis, assignment: Assignment | None) -> str:
     if diagnosis.status == "diagnosed":
         command = diagnosis.reproduction.command if diagnosis.reproduction else "none found"
         lines.append(_field("Reproduce", command))
-    open_causes = 1 if diagnosis.status == "diagnosed" else HYPOTHESES
     lines += [_field("Changed", text) for text in diagnosis.changed]
     lines += [_field("Note", note) for note in diagnosis.notes]
     lines += [_field("Waits for", text) for text in diagnosis.waits_for]
-    settling = [h.settled_by for h in diagnosis.hypotheses[:open_causes] if h.settled_by]
-    lines += [_field("To settle", text) for text in dict.fromkeys(settling)]
+    lines += [_field("To settle", text) for text in diagnosis.settling[:HYPOTHESES]]
     return "\n".join(lines)
 
 

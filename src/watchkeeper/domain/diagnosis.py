@@ -7,6 +7,9 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from watchkeeper.domain.evidence import Claim, Figure, Struck, Text
 from watchkeeper.domain.ground import Change, EvidenceId, Noun, Probability, ServiceName, Window
 
+WORTH_A_LOOK = 0.02
+"""The probability below which nobody should be sent to look."""
+
 FaultKind = Literal[
     "errors",
     "latency",
@@ -201,6 +204,13 @@ class Diagnosis(Noun):
     waits_for: tuple[str, ...] = ()
     """What is not there yet and would make it surer, in sentences: alerts come before their evidence."""
     cost: Cost
+
+    @property
+    def settling(self) -> tuple[str, ...]:
+        """What would decide it: of the stated cause, else of all that are probable enough to be worth a look."""
+        first = self.hypotheses[:1]
+        asked = first if self.status == "diagnosed" else [h for h in self.hypotheses if h.probability >= WORTH_A_LOOK]
+        return tuple(dict.fromkeys(h.settled_by for h in asked or first if h.settled_by))
 
     @model_validator(mode="after")
     def _an_empty_diagnosis_says_why(self) -> Self:

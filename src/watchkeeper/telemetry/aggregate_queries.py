@@ -26,6 +26,7 @@ def _step_begin(step_seconds: float) -> str:
     return f"epoch_us(time) // {step} * {step}"
 
 
+# Whole nanoseconds are added up: a mean of fractions is another one, in its last digits, for each order of the threads.
 def red(query: RedQuery) -> Sql:
     """Requests, errors and durations of entry spans, a step and service and what else is asked for."""
     by = {"operation": "name AS operation"}
@@ -35,11 +36,12 @@ def red(query: RedQuery) -> Sql:
         f"""SELECT make_timestamp(step) AS time, service_name{extra}, requests, errors, mean_ms,
   quantiles[1] AS p50_ms, quantiles[2] AS p95_ms, quantiles[3] AS p99_ms, maximum_ms
 FROM (
-  SELECT step, service_name{extra}, count(*) AS requests, count(*) FILTER (is_error) AS errors, avg(ms) AS mean_ms,
+  SELECT step, service_name{extra}, count(*) AS requests, count(*) FILTER (is_error) AS errors,
+    sum(duration_ns) / count(*) / 1e6 AS mean_ms,
     quantile_cont(ms, [0.5, 0.95, 0.99]) AS quantiles, max(ms) AS maximum_ms
   FROM (
     SELECT DISTINCT ON ({SPAN_KEY}) {_step_begin(query.step_seconds)} AS step, service_name{chosen},
-      status_code = 'error' AS is_error, duration_ns / 1e6 AS ms
+      status_code = 'error' AS is_error, duration_ns, duration_ns / 1e6 AS ms
     FROM spans WHERE {{matching}}
   ) GROUP BY step, service_name{extra}
 ) ORDER BY step, service_name{extra}""",

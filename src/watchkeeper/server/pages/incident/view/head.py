@@ -229,8 +229,7 @@ def _who(scope: Scope) -> str:
 
 
 def _settling(diagnosis: Diagnosis) -> tuple[str, ...]:
-    texts = dict.fromkeys(h.settled_by for h in diagnosis.hypotheses if h.settled_by)
-    return tuple(phrases.line(text) for text in list(texts)[:SETTLING])
+    return tuple(phrases.line(text) for text in diagnosis.settling[:SETTLING])
 
 
 def _told(case: CaseFile, diagnosis: Diagnosis) -> str:
