@@ -109,6 +109,18 @@ def test_an_inconclusive_diagnosis_says_why_and_what_would_decide_it():
     assert head.settling == ("Roll it back: if the trouble ends, the change did it.",)
 
 
+def test_what_a_diagnosis_waits_for_is_said_until_the_incident_is_over():
+    case = recorded_case("bad-deploy-checkout", 1, NOON)
+    assert case.latest is not None
+    waiting = case.latest.model_copy(update={"waits_for": ("more of the incident",)})
+    is_open = case.incident.model_copy(update={"state": "diagnosed"})
+    ended = case.incident.model_copy(update={"state": "resolved"})
+    heads = [
+        page_of(case.model_copy(update={"diagnoses": (waiting,), "incident": each})).head for each in (is_open, ended)
+    ]
+    assert [head.waits_for for head in heads] == [("more of the incident",), ()]
+
+
 def test_where_nothing_is_wrong_there_is_no_cause_and_nothing_to_do():
     told = page("nothing-19")
     assert told.causes.ranked == ()

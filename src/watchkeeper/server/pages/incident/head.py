@@ -111,6 +111,10 @@ def _changed(head: Head) -> None:
         with box("wk-row wk-gap"):
             badge("not seen", "wk-p3", "what the diagnosis could not take into account")
             tell(gap, tag="span")
+    for text in head.waits_for:
+        with box("wk-row wk-gap"):
+            badge("waits for", "wk-p4", "what is not there yet and would make the diagnosis surer")
+            tell(text, tag="span")
 
 
 def _more(visit: Visit, head: Head) -> None:

@@ -72,6 +72,8 @@ class Head:
     settling: tuple[str, ...]
     """What would decide it, where it is inconclusive."""
     gaps: tuple[str, ...]
+    waits_for: tuple[str, ...]
+    """What is not there yet and would make it surer; empty once the incident is over."""
     notes: tuple[str, ...]
     moves: tuple[IncidentState, ...]
     told: str
@@ -114,6 +116,7 @@ def head_of(
         inconclusive_because=phrases.line(latest.inconclusive_because) if latest and not _is_bare(latest) else "",
         settling=_settling(latest) if is_open and latest else (),
         gaps=_lines(latest.gaps) if latest else (),
+        waits_for=_lines(latest.waits_for) if latest and incident.state not in OVER else (),
         notes=_lines(latest.notes) if latest else (),
         moves=MOVES[incident.state],
         told=_told(case, latest) if latest else "",
