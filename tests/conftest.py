@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine may be busy: how long an example takes says nothing about what is tested.
+settings.register_profile("watchkeeper", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("watchkeeper")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

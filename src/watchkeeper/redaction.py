@@ -30,8 +30,8 @@ _TOKENS = "|".join(
         # Our own: no letter before it, so that it is no end of a word.
         r"(?<![A-Za-z0-9])wk_[A-Za-z0-9_-]{43}",
         r"ATATT[A-Za-z0-9_=-]{20,}",
-        # `<n>` stands for a number in the template of log lines.
-        r"(?:xox[abeoprs]|xapp)-(?:[A-Za-z0-9-]|<n>){10,}",
+        # `<n>` stands for a number in the template of log lines, `<*>` for a word.
+        r"(?:xox[abeoprs]|xapp)-(?:[A-Za-z0-9-]|<n>|<\*>){10,}",
         r"hooks\.slack\.com/services/[\w/]{10,}",
         r"AIza[\w-]{30,}",
         r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",
