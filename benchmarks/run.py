@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import diagnosis, duty, ingest, queries, templates
+from benchmarks import diagnosis, duty, ingest, queries, releases, templates
 
 Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[], list[Section]]] = {
     "diagnosis": lambda: [diagnosis.section()],
     "duty": duty.sections,
     "templates": lambda: [templates.section()],
+    "releases": lambda: [releases.section()],
 }
 """Parts by name. Each is kept between its markers, so that a part measured again leaves the others as they are."""
 
