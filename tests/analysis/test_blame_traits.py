@@ -50,6 +50,7 @@ def test_the_cause_has_the_blame_the_shape_and_the_size():
     assert first.coverage > 0.9
     assert (first.surely_called, first.lead_steps, first.has_calm) == (1.0, 0.0, 1.0)
     assert first.plainness == 1.0
+    assert first.clearness > 0.5
     assert first.rise > 2
 
 
@@ -57,6 +58,29 @@ def test_an_undeclared_call_makes_what_lies_behind_it_less_sure():
     found = traits_of(blamed(reds(CHAIN), CALLS - {("front", "shop")}))
     assert next(iter(found)) == "db"
     assert 0.3 < found["db"].surely_called < 1
+
+
+def test_who_suffers_less_covers_less_and_the_target_only_what_its_callees_leave():
+    found = traits_of(blamed(reds({**CHAIN, "stock": [0, 0, 5, 6, 0]})))
+    assert found["db"].coverage > 0.9
+    assert found["stock"].coverage == pytest.approx(0.25, abs=0.05)
+    assert found["front"].coverage < 0.2
+
+
+def test_who_suffers_and_is_called_by_nobody_in_sight_is_told_without_any_blame():
+    found = traits_of(blamed(reds({"front": SLOW, "shop": SLOW, "db": [0, 0, 0, 6, 0]}), {("front", "shop")}))
+    assert (found["db"].share, found["db"].flow, found["db"].surely_called) == (0.0, 0.0, 0.0)
+
+
+def test_a_rise_that_is_hardly_more_than_noise_is_not_clear():
+    faint = traits_of(blamed(reds({**CHAIN, "stock": [0, 0, 0.05, 0.05, 0]})))["stock"]
+    assert 0 < faint.clearness < 0.3
+
+
+def test_noise_before_the_trouble_does_not_begin_it():
+    found = blamed(reds({**CHAIN, "front": [0, 3, 20, 24, 0]}))
+    began = dict(zip(found.rows["component"].to_pylist(), found.rows["began"].to_pylist(), strict=True))
+    assert began["front"] == began["db"] == GRID.time_of(2)
 
 
 def test_who_began_before_the_target_leads():

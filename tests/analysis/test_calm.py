@@ -149,6 +149,8 @@ def test_without_any_past_the_window_s_own_scatter_is_the_noise():
         ("p95 latency", "s"),
         ("availability", "failures"),
         ("error ratio", "failures"),
+        ("response_time.p95", "s"),
+        ("requests", None),
         (None, None),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_blip_of_failures_is_no_symptom_for_who_waits_for_it_to_last():
 def test_slowness_that_all_share_is_none_until_it_hurts():
     slow = {("cart",): red(latest_ms=60)}
     assert request_symptoms(slow, AT, HOW, {"cart": 3.0}) == []
-    assert request_symptoms({("cart",): red(latest_ms=900, steps=8)}, AT, HOW, {"cart": 45.0}) != []
+    assert request_symptoms({("cart",): red(latest_ms=1100, steps=8)}, AT, HOW, {"cart": 55.0}) != []
 
 
 def test_a_budget_of_alarms_asks_for_more_than_significance_alone():
@@ -129,3 +129,8 @@ def test_symptoms_carry_the_names_they_are_given():
     first, other = (request_symptoms({(name,): red(latest_ms=60)}, AT, HOW) for name in ("cart", "tshirts"))
     assert [s.measure for s in first] == [s.measure for s in other]
     assert (first[0].service, other[0].service) == ("cart", "tshirts")
+
+
+def test_one_endpoint_that_is_slow_as_all_are_is_none_however_slow():
+    slow = {("cart", "POST /orders"): red(latest_ms=1100, steps=8)}
+    assert request_symptoms(slow, AT, HOW, {"cart": 55.0}) == []

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+import random
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -15,6 +16,13 @@ WINDOW = Window(start=NOON, end=NOON + timedelta(minutes=30))
 QUIET = Window(start=NOON - timedelta(days=30), end=NOON - timedelta(days=30) + timedelta(hours=2))
 CALLS = {("front", "shop"), ("front", "stock")}
 ALARM = Signal(kind="alert", at=NOON + timedelta(minutes=21), service="front", measure="mean latency", direction="up")
+
+
+def told(source, signal=ALARM, window=WINDOW, calls=CALLS):
+    """Who is to blame how much, by component."""
+    found = trouble_in(take_golden(source, Ledger().ask, window, (QUIET,), calls), signal)
+    assert found is not None
+    return {name: share.score for name, share in found.flow.shares.items()}
 
 
 def rows(window: Window, slow: dict[str, float]) -> list[dict[str, object]]:
@@ -97,3 +105,75 @@ def test_a_late_alarm_changes_nothing(late):
     found = trouble_in(golden, ALARM.model_copy(update={"at": ALARM.at + timedelta(seconds=late)}))
     assert found is not None
     assert found.flow.ranked[0] == "stock"
+
+
+SLOW = {"front": 30.0, "stock": 30.0}
+
+
+def test_the_order_of_rows_decides_nothing():
+    mixed = rows(QUIET, {}) + rows(WINDOW, SLOW)
+    random.Random(1).shuffle(mixed)
+    assert told(store_of({"metrics": table_of("metrics", mixed)})) == told(shop(SLOW))
+
+
+def test_the_time_zone_decides_nothing():
+    far = timezone(timedelta(hours=5, minutes=30))
+    window = Window(start=WINDOW.start.astimezone(far), end=WINDOW.end.astimezone(far))
+    signal = ALARM.model_copy(update={"at": ALARM.at.astimezone(far)})
+    assert told(shop(SLOW), signal, window) == told(shop(SLOW))
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("ms", 1e3), ("us", 1e6)])
+def test_the_unit_of_durations_decides_nothing(unit, factor):
+    plain = rows(QUIET, {}) + rows(WINDOW, SLOW)
+    other = [{**row, "unit": unit, "value": row["value"] * factor} for row in plain]
+    assert told(store_of({"metrics": table_of("metrics", other)})) == pytest.approx(told(shop(SLOW)))
+
+
+def test_names_decide_nothing():
+    new = {"front": "z", "shop": "y", "stock": "a"}
+    plain = rows(QUIET, {}) + rows(WINDOW, SLOW)
+    renamed = [{**row, "service_name": new[row["service_name"]]} for row in plain]
+    signal = ALARM.model_copy(update={"service": new["front"]})
+    calls = {(new[a], new[b]) for a, b in CALLS}
+    found = told(store_of({"metrics": table_of("metrics", renamed)}), signal, calls=calls)
+    assert found == pytest.approx({new[name]: share for name, share in told(shop(SLOW)).items()})
+
+
+@pytest.mark.parametrize(("measure", "direction"), [("availability", "down"), ("error_ratio", "up")])
+def test_failures_are_followed_whichever_way_they_are_told(measure, direction):
+    signal = ALARM.model_copy(update={"measure": measure, "direction": direction})
+    assert max(told(failing({"front": 40, "stock": 40}), signal).items(), key=lambda item: item[1])[0] == "stock"
+
+
+def test_fewer_requests_are_asked_of_those_who_make_them():
+    fewer = ALARM.model_copy(update={"service": "shop", "measure": "requests", "direction": "down"})
+    shares = told(failing({"front": 40, "stock": 40}), fewer)
+    assert max(shares, key=lambda name: shares[name]) == "stock"
+
+
+def test_fewer_requests_that_nobody_fails_over_are_explained_by_nothing():
+    fewer = ALARM.model_copy(update={"service": "shop", "measure": "requests", "direction": "down"})
+    golden = take_golden(shop({}), Ledger().ask, WINDOW, (QUIET,), CALLS)
+    assert trouble_in(golden, fewer) is None
+
+
+def test_what_a_signal_asked_is_asked_again_in_the_same_way():
+    fewer = ALARM.model_copy(update={"service": "shop", "measure": "requests", "direction": "down"})
+    source, ledger = failing({"front": 40, "stock": 40}), Ledger(readings=READINGS)
+    golden = take_golden(source, ledger.ask, WINDOW, (QUIET,), CALLS)
+    found = trouble_in(golden, fewer)
+    assert found is not None
+    assert ledger.rows(derive_excess(ledger, golden, fewer, WINDOW)).equals(found.rows)
+
+
+def failing(failed: dict[str, int]):
+    """The same requests, of which so many fail from the twentieth minute on."""
+    whole = rows(QUIET, {}) + rows(WINDOW, {})
+    late = WINDOW.start + timedelta(minutes=20)
+    hit = [row for row in whole if row["time"] >= late and row["service_name"] in failed]
+    broken = [
+        {**row, "count": failed[row["service_name"]], "value": 0.1, "attributes": [("error.type", "_OTHER")]}
+        for row in hit
+    ]
+    return store_of({"metrics": table_of("metrics", whole + broken)})

@@ -1,10 +1,11 @@
 """Faults put into requests whose times are known by hand."""
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from made_traces import ONSET, REQUESTS, SPANS, at, fault, lines_of, quiet, states_of, times_of
-from watchkeeper.injection.inject import inject
+from watchkeeper.injection.inject import Quiet, inject
 from watchkeeper.injection.plan import KINDS, Deploy, Drift
 from watchkeeper.tables import TABLES
 
@@ -122,6 +123,13 @@ def test_a_gap_leaves_out_calls_and_lines_and_ends_the_request_early():
 def test_a_caller_may_fail_over_a_gap():
     states = states_of(inject(quiet(), fault("gaps", "shop", 1.0, passed_on=1.0)), LATE)
     assert {name for name, state in states.items() if state == "error"} == {"front"}
+
+
+def test_a_request_that_has_nothing_to_leave_out_has_no_gap():
+    spans = quiet().spans
+    bare = spans.filter(pc.invert(pc.is_in(spans["name"], pa.array(["read", "write"]))))
+    tables = inject(Quiet({"spans": bare}), fault("gaps", "shop", 1.0, passed_on=1.0))
+    assert "error" not in states_of(tables, LATE).values()
 
 
 def test_silence_leaves_the_callers_answered_and_nothing_of_the_service():

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -80,6 +81,35 @@ def test_requests_are_neither_made_nor_lost(periods):
         table = put_in(periods, plan(periods, seed))
         by_node = table.group_by(["service_name", "time"]).aggregate([("count", "sum")])
         assert set(by_node["count_sum"].to_pylist()) == {REQUESTS}
+
+
+def test_a_series_has_one_point_at_a_time_also_where_requests_failed_before(periods):
+    table = periods.table
+    broken = table.set_column(
+        table.schema.get_field_index("attributes"),
+        table.schema.field("attributes"),
+        pa.array([[("error.type", "_OTHER")]] * table.num_rows, table.schema.field("attributes").type),
+    )
+    one = pa.array([1] * table.num_rows, table.schema.field("count").type)
+    broken = broken.set_column(table.schema.get_field_index("count"), table.schema.field("count"), one)
+    both = Periods.of(pa.concat_tables([table, broken]), EDGES)
+    made = next(m for seed in SEEDS if (m := plan(both, seed)).fault.kind == "errors")
+    points = [str(row) for row in put_in(both, made).select(["service_name", "time", "attributes"]).to_pylist()]
+    assert len(points) == len(set(points))
+
+
+def test_a_node_that_counts_by_endpoint_gets_its_excess_once(periods):
+    twice = Periods.of(pa.concat_tables([by_route(periods.table, route) for route in ("/a", "/b")]), EDGES)
+    made = next(m for seed in SEEDS if (m := plan(twice, seed)).fault.kind == "latency")
+    row, late = twice.nodes.index(made.fault.component), slice(twice.index(made.fault.onset), twice.index(made.until))
+    case = Periods.of(put_in(twice, made), made.topology)
+    more = case.seconds[case.nodes.index(made.fault.component), case.index(made.fault.onset) :].sum()
+    assert more - twice.seconds[row, late].sum() == pytest.approx(made.excess[row, late].sum())
+
+
+def by_route(table, route):
+    attributes = pa.array([[("http.route", route)]] * table.num_rows, table.schema.field("attributes").type)
+    return table.set_column(table.schema.get_field_index("attributes"), table.schema.field("attributes"), attributes)
 
 
 def test_declared_calls_may_be_lost_and_none_is_invented(periods):

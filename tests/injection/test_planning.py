@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from made_traces import ONSET, REQUESTS, at, quiet
+from watchkeeper.injection.forest import Forest
 from watchkeeper.injection.plan import Fault
 from watchkeeper.injection.planning import Stretch, draw, kinds_for, unheard
 
@@ -24,6 +27,32 @@ def test_a_component_can_have_only_the_faults_that_it_could_show():
     assert {"slow-dependency", "gaps"} <= set(kinds_for(forest, "shop"))
     assert "surge" in kinds_for(forest, "front")
     assert "surge" not in kinds_for(forest, "shop")
+
+
+def test_a_slow_network_is_of_one_whose_links_are_no_one_else_s():
+    spans = quiet().spans
+    pair = spans.filter(pc.is_in(spans["name"], pa.array(["front", "ask-pay", "pay"])))
+    assert "network-delay" in kinds_for(Forest.of(spans), "pay")
+    assert "network-delay" not in kinds_for(Forest.of(pair), "pay")
+
+
+def test_a_surge_enters_where_users_do_not_where_telemetry_was_cut_off():
+    spans = quiet().spans
+    cut = spans.filter(pc.or_(pc.greater(spans["time"], at(2)), pc.not_equal(spans["service_name"], "front")))
+    assert "surge" not in kinds_for(Forest.of(cut), "shop")
+    assert "surge" in kinds_for(Forest.of(cut), "front")
+
+
+def test_gaps_count_only_requests_that_have_something_to_leave_out():
+    spans = quiet().spans
+    half = spans.filter(pc.or_(pc.less(spans["time"], at(ONSET + (REQUESTS - ONSET) / 2)), calls_nobody(spans)))
+    whole, partly = (draw(Forest.of(each), STRETCH, 3, kind="gaps") for each in (spans, half))
+    assert (whole.component, partly.component) == ("shop", "shop")
+    assert partly.strength.excess == pytest.approx(whole.strength.excess / 2, rel=0.05)
+
+
+def calls_nobody(spans):
+    return pc.is_in(spans["name"], pa.array(["front", "ask-shop", "shop", "ask-pay", "pay"]))
 
 
 def test_every_kind_and_every_component_comes_up(faults):

@@ -17,6 +17,8 @@ LEAST_COMPARED = 4
 """Components that must be known from both times to tell how far levels drift between them."""
 NO_NOISE = 1e-6
 """The share of a base that is rounding, where steps do not scatter at all."""
+BEGUN = 0.25
+"""The part of its largest excess from which a component's trouble has begun: noise before it is less."""
 DRIFT_UNKNOWN = 1.0
 """The drift that is allowed for where it cannot be told: quiet times of then say nothing about levels of now."""
 
@@ -79,6 +81,11 @@ def excess_steps(
     level = level_of(red, usual, unit, calm, drift)
     gain = np.maximum(0.0, badness(red, unit) - level.base - spreads * level.noise)
     return np.where(np.isfinite(gain), red.requests * gain, 0.0), level.base
+
+
+def began_at(excess: Floats) -> int:
+    """The first step in which a component's trouble has begun; of shape (n,), not all nothing."""
+    return int(np.flatnonzero(excess >= BEGUN * excess.max())[0])
 
 
 def rise_steps(red: Red, usual: Red | None, unit: Unit, calm: Mask, drift: float = 0.0) -> Floats:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from watchkeeper.analysis.bases import began_at
 from watchkeeper.analysis.calm import CalmBlame
-from watchkeeper.analysis.flow import Edge
+from watchkeeper.analysis.flow import Edge, Share
 from watchkeeper.analysis.series import Floats
 
 PLAIN = 10.0
@@ -17,10 +18,9 @@ MOST_STEPS = 3.0
 """Steps beyond which earlier or later tells no more."""
 FEW = 1e-9
 """What stands for nothing in a ratio."""
-BEGUN = 0.25
-"""The part of its largest excess from which a component's trouble has begun."""
 RIVAL = 0.5
 """The part of the target's excess from which another component is a rival."""
+NOTHING = Share(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ class BlameTraits:
     likeness: float
     """How alike its excess and the target's run over the steps (cosine)."""
     coverage: float
-    """How much of the target's excess its own excess would make up, step by step."""
+    """How much of the target's excess its own would make up, step by step; of the target, what none of its callees
+    explains."""
+    clearness: float
+    """How clearly its own figures rose, by spreads of noise: ten are half clear."""
     surely_called: float
     """How sure the calls are that lead there: 1 where they are declared, less for each that was inferred."""
     lead_steps: float
@@ -63,12 +66,12 @@ class BlameTraits:
 
 
 def traits_of(blame: CalmBlame) -> dict[str, BlameTraits]:
-    """The traits of every component that blame reaches and that is measured, the most blamed first."""
+    """The traits of every component with excess or blame, the most blamed first; no call may lead to the last ones."""
     rows = {row["component"]: row for row in blame.rows.to_pylist()}
     wanted = blame.excess[blame.target]
     rivals = sum(float(x.sum()) >= RIVAL * float(wanted.sum()) for n, x in blame.excess.items() if n != blame.target)
-    sure, shares = _surely_called(blame), blame.flow.shares
-    named = [name for name in blame.flow.ranked if name in rows]
+    sure = _surely_called(blame)
+    shares = {name: blame.flow.shares.get(name, NOTHING) for name in rows}
     return {
         name: BlameTraits(
             share=shares[name].score,
@@ -77,19 +80,24 @@ def traits_of(blame: CalmBlame) -> dict[str, BlameTraits]:
             dominance=shares[name].dominance,
             share_at_alarm=_known(rows[name]["share_at_alarm"]),
             likeness=_cosine(blame.excess[name], wanted),
-            coverage=float(np.minimum(blame.excess[name], wanted).sum() / wanted.sum()),
+            coverage=shares[name].own if name == blame.target else _coverage(blame.excess[name], wanted),
+            clearness=1.0 - PLAIN / (PLAIN + blame.rises[name]),
             surely_called=sure.get(name, 0.0),
             lead_steps=_lead(blame.unweighted[name], blame.unweighted[blame.target]),
             rise=_rise(blame, rows[name]["per_request_before"], rows[name]["per_request"]),
             surge=_ratio(rows[name]["requests_a_step_before"], rows[name]["requests_a_step"]),
-            margin=shares[name].score - max((shares[n].score for n in named if n != name), default=0.0),
+            margin=shares[name].score - max((shares[n].score for n in rows if n != name), default=0.0),
             rivals=float(np.log1p(rivals)),
             plainness=min(blame.steps.rise, PLAIN) / PLAIN,
             steps=float(np.log1p((wanted > 0).sum())),
             has_calm=float(blame.steps.calm.any()),
         )
-        for name in named
+        for name in rows
     }
+
+
+def _coverage(one: Floats, wanted: Floats) -> float:
+    return float(np.minimum(one, wanted).sum() / wanted.sum())
 
 
 def _surely_called(blame: CalmBlame) -> dict[str, float]:
@@ -117,12 +125,8 @@ def _lead(one: Floats, other: Floats) -> float:
     """Steps; 0 where either shows nothing."""
     if not one.any() or not other.any():
         return 0.0
-    lead = float(_began(other) - _began(one))
+    lead = float(began_at(other) - began_at(one))
     return float(np.clip(lead, -MOST_STEPS, MOST_STEPS))
-
-
-def _began(excess: Floats) -> int:
-    return int(np.flatnonzero(excess >= BEGUN * excess.max())[0])
 
 
 def _rise(blame: CalmBlame, before: float | None, now: float | None) -> float:

@@ -12,8 +12,8 @@ from watchkeeper.analysis.spans import Ints, Spans, entry_of, exclusive_time
 
 SIGNIFICANCE = 1e-3
 """Divided by the number of comparisons (Bonferroni)."""
-LEAST_VISITS, USUALLY, HALVED = 20, 0.5, 0.5
-"""Visits on both sides that are compared; the share in which a call usually follows, and what is left of it at most."""
+LEAST_VISITS, USUALLY, LEAST_MISSING = 20, 0.5, 0.05
+"""Visits on both sides that are compared; the share in which a call usually follows, and by how much it must fall."""
 LEAST_RETRIES, LEAST_GAP_MS = 3, 2.0
 
 Visit = tuple[str, str]
@@ -47,7 +47,10 @@ class MissingCall:
     after: float
     requests: int
     failing: float
-    """Share of the requests without it that failed: they broke off before it; the others left it out."""
+    """Share of the requests without it that failed, or in which another call did: they broke off before it, or made do
+    without what they were not given; the others left it out."""
+    early: float
+    """Share of the requests without it that ended sooner than usual ones: the others waited, and gave up before it."""
     p_value: float
 
 
@@ -89,7 +92,7 @@ def retries(usual: Spans, incident: Spans) -> list[Retry]:
 
 
 def missing_calls(usual: Spans, incident: Spans) -> list[MissingCall]:
-    """Calls that follow in far fewer requests than usual, those that are missing most often first."""
+    """Calls that follow in clearly fewer requests than usual, those that are missing most often first."""
     before, now = _visits(usual), _visits(incident)
     told = [
         (visit, call, share)
@@ -106,10 +109,18 @@ def missing_calls(usual: Spans, incident: Spans) -> list[MissingCall]:
         p = min(
             1.0, len(told) * ratio_rise(missing, seen.requests, past.requests - past.following[call], past.requests)
         )
-        if follows <= HALVED * share * seen.requests and p <= SIGNIFICANCE:
+        if share - follows / seen.requests >= LEAST_MISSING and p <= SIGNIFICANCE:
             broken = (seen.failed - seen.failed_with[call]) / missing
-            found.append(MissingCall(*visit, call, share, follows / seen.requests, seen.requests, broken, p))
+            early = _early(seen, past, call)
+            found.append(MissingCall(*visit, call, share, follows / seen.requests, seen.requests, broken, early, p))
     return sorted(found, key=lambda m: (-(m.before - m.after) * m.requests, m.service, m.operation, m.call))
+
+
+def _early(seen: "_Seen", past: "_Seen", call: str) -> float:
+    """Which part of the requests without the call ended sooner than half of the usual ones."""
+    usual = float(np.median(past.took_us))
+    without = [took for took, calls in zip(seen.took_us, seen.calls, strict=True) if call not in calls]
+    return sum(took < usual for took in without) / max(1, len(without))
 
 
 def gaps(usual: Spans, incident: Spans) -> list[Gap]:
@@ -179,22 +190,30 @@ class _Seen:
     following: Counter[str]
     """In how many requests, by call."""
     failed_with: Counter[str]
+    took_us: list[float]
+    calls: list[set[str]]
+    """Of each request, as its duration."""
 
 
 def _visits(spans: Spans) -> dict[Visit, _Seen]:
     entry, is_entry = entry_of(spans), spans.is_entry
     calls: dict[int, set[str]] = defaultdict(set)
+    troubled = set(np.flatnonzero(is_entry & spans.is_error).tolist())
     for row in _calls_of(spans).tolist():
         if is_entry[entry[row]]:
             calls[int(entry[row])].add(spans.name[row])
+            if spans.is_error[row]:
+                troubled.add(int(entry[row]))
     found: dict[Visit, _Seen] = {}
     for row in np.flatnonzero(is_entry).tolist():
         visit = (str(spans.service[row]), str(spans.name[row]))
-        seen = found.setdefault(visit, _Seen(0, 0, Counter(), Counter()))
+        seen = found.setdefault(visit, _Seen(0, 0, Counter(), Counter(), [], []))
         seen.requests += 1
-        seen.failed += int(spans.is_error[row])
+        seen.failed += int(row in troubled)
         seen.following.update(calls[row])
-        if spans.is_error[row]:
+        seen.took_us.append(float(spans.duration_us[row]))
+        seen.calls.append(calls[row])
+        if row in troubled:
             seen.failed_with.update(calls[row])
     return found
 

@@ -5,6 +5,7 @@ failures. The base is what a component did in the calm steps of the same window;
 away perhaps, tell how much it scatters, and stand in where the window has no calm step.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from watchkeeper.analysis.bases import Unit, badness, cost, drift_of, excess_steps
+from watchkeeper.analysis.bases import Unit, badness, began_at, cost, drift_of, excess_steps, rise_steps
 from watchkeeper.analysis.flow import Edge, Flow, Share, bridged, flow
 from watchkeeper.analysis.gaps import flow_with_gaps
 from watchkeeper.analysis.series import Floats, Grid, Red
@@ -34,7 +35,7 @@ ROWS = pa.schema(
         # In the unit, beyond base and noise: all calm steps together, and the incident's by weight.
         pa.field("excess_before", pa.float64(), nullable=False),
         pa.field("excess", pa.float64(), nullable=False),
-        # The begin of the first of the incident's steps with excess; it began there, give or take a step.
+        # The begin of the first of the incident's steps with a good part of its excess; there, give or take a step.
         pa.field("began", pa.timestamp("us", tz="UTC")),
         # Of the target's trouble: what came this far, what stays, and what no single callee outdoes.
         pa.field("flow", pa.float64(), nullable=False),
@@ -61,6 +62,8 @@ class CalmBlame:
     """By component, weighted by step, shape (n,)."""
     unweighted: Mapping[str, Floats]
     """The same in all steps alike, calm ones included."""
+    rises: Mapping[str, float]
+    """By component, by how many spreads of its noise it rose at most in the incident's steps; may be infinite."""
     calls: frozenset[Edge]
     """Those that were declared, between components that are measured."""
     rows: pa.Table
@@ -69,7 +72,7 @@ class CalmBlame:
 
 def unit_of(measure: str | None) -> Unit | None:
     """The unit in which a signal's measure adds up; None where its name does not tell."""
-    text = (measure or "").lower()
+    text = re.sub(r"[\W_]+", " ", (measure or "").lower())
     if any(word in text for word in ("latency", "duration", "response time", "slow")):
         return "s"
     return "failures" if any(word in text for word in ("availab", "error", "fail", "5xx", "success")) else None
@@ -139,8 +142,12 @@ def _blame_in(case: _Case, edges: Iterable[Edge], at: float, least: float) -> Ca
     costs = {name: cost(red, case.usual.get(name), steps.calm) for name, red in case.services.items()}
     shares = flow_with_gaps(case.target, weighted, edges, costs)
     near = _near(case.target, weighted, shares, edges, steps)
+    rises = {
+        name: float((rise_steps(red, case.usual.get(name), case.unit, steps.calm, drift)[steps.weights > 0]).max())
+        for name, red in case.services.items()
+    }
     rows = _rows(case, steps, found, shares, near)
-    return CalmBlame(case.target, case.unit, steps, shares, near, weighted, plain, frozenset(edges), rows)
+    return CalmBlame(case.target, case.unit, steps, shares, near, weighted, plain, rises, frozenset(edges), rows)
 
 
 def _near(
@@ -188,8 +195,7 @@ def _figures(unit: Unit, red: Red, steps: Steps, excess: Floats, base: float) ->
 
 
 def _began(grid: Grid, excess: Floats) -> datetime | None:
-    known = np.flatnonzero(excess)
-    return grid.time_of(int(known[0])) if known.size else None
+    return grid.time_of(began_at(excess)) if excess.any() else None
 
 
 def _blame(shares: Flow, near: Mapping[str, Share], name: str) -> dict[str, object]:

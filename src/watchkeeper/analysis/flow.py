@@ -122,6 +122,17 @@ def callees_of(edges: Iterable[Edge]) -> dict[str, set[str]]:
     return callees
 
 
+def callers_of(edges: Iterable[Edge], name: str) -> list[str]:
+    """Who calls a component, directly or through others, the nearest first."""
+    callers = callees_of((callee, caller) for caller, callee in edges)
+    found, seen = [name], {name}
+    for each in found:
+        new = sorted(callers.get(each, set()) - seen)
+        found += new
+        seen.update(new)
+    return found[1:]
+
+
 def _callers_first(target: str, callees: Mapping[str, list[str]]) -> dict[str, list[str]]:
     waiting = {n: 0 for n in callees}
     for called in callees.values():

@@ -8,9 +8,16 @@ import numpy as np
 import pyarrow as pa
 from scipy import stats
 
+from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats, Grid, floats, groups
 
 ResourceKind = Literal["cpu", "memory", "pool", "queue"]
+LEAST_READINGS, LATEST = 3, 4
+"""Readings without which nothing is usual, and how many at the end are the latest."""
+CLEAR_SPREADS = 3.0
+"""Spreads from which a rise is more than noise."""
+PLAIN_TIMES = 4.0
+"""A rise to so many times what is expected is as plain as can be."""
 
 _KINDS: tuple[tuple[ResourceKind, re.Pattern[str]], ...] = (
     ("cpu", re.compile(r"cpu\.(utilization|usage)|cpu_(usage|utilization|percent)", re.I)),
@@ -91,3 +98,22 @@ def _climb(known: Floats, minimum: int) -> Floats | None:
             break
         best, size = tail, size * 2 if size * 2 <= known.size or size == known.size else known.size
     return best
+
+
+def rise_share(before: Floats, now: Floats, load: float, noise: float, half: float) -> float:
+    """How much busier something is than its load explains, from 0 (not at all) to 1 (as much busier as can be told).
+
+    `load` is by what multiple there is more to do (less counts as 1), `noise` the least spread that readings are taken
+    to have, `half` the rise that counts half: both in the unit of the series. A rise of less than four times counts
+    less. The latest readings count as well as all: what was noticed may have begun later than it seems.
+    """
+    known, recent = before[np.isfinite(before)], now[np.isfinite(now)]
+    if known.size < LEAST_READINGS or recent.size < 2:
+        return 0.0
+    usual, spread = location_scale(known, floor=noise)
+    level = max(float(np.median(recent)), float(np.median(recent[-LATEST:])))
+    expected = max(usual, noise) * max(1.0, load)
+    rise = level - expected
+    if rise <= CLEAR_SPREADS * spread:
+        return 0.0
+    return rise / (rise + half) * min(1.0, float(np.log(level / expected) / np.log(PLAIN_TIMES)))

@@ -17,8 +17,16 @@ def location_scale(values: Floats, floor: float = 0.0) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     if known.size == 0:
         return float("nan"), float("nan")
-    centre = float(np.median(known))
-    return centre, max(float(np.median(np.abs(known - centre))) * TO_SIGMA, floor)
+    centre = _median(known)
+    return centre, max(_median(np.abs(known - centre)) * TO_SIGMA, floor)
+
+
+def _median(values: Floats) -> float:
+    """As `np.median`, many times faster on few values; there must be one, and none that is NaN."""
+    ordered, middle = np.sort(values), values.size // 2
+    if values.size % 2:
+        return float(ordered[middle])
+    return float(ordered[middle - 1] + ordered[middle]) / 2
 
 
 def rank_shift(recent: Floats, reference: Floats) -> float:

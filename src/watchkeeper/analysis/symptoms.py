@@ -51,8 +51,9 @@ class Sensitivity:
     """A rise by this multiple matters from fewer milliseconds on."""
     wobble: float = 0.1
     """Spread of a duration's logarithm from step to step that is usual everywhere."""
-    shared_ms: float = 500.0
-    """From here on a slowdown that all services share is a symptom too: less of it is a busy host."""
+    shared_ms: float = 1000.0
+    """From here on a slowdown that all services share is a symptom too, of a whole service's mean: less of it is a busy
+    host. A second is what breaks a user's train of thought (Nielsen, 1993)."""
     requests: int = 10
     tail_demand: float = 2.0
     """By how much more a percentile of few requests must rise than a mean, and of how many more requests."""
@@ -148,7 +149,9 @@ def latency_symptom(
         ("p95 latency", red.p95_ms, how.tail_demand),
     )
     for measure, values, demand in measures:
-        if requests < demand * how.requests or not _is_slower(values, at, how, demand, slowdown):
+        is_typical = len(key) == 1 and measure == "mean latency"
+        slack = 1.0 if is_typical and _rose_by(values, at) >= how.shared_ms else slowdown
+        if requests < demand * how.requests or not _is_slower(values, at, how, demand, slack):
             continue
         p = rank_shift(values[at.recent], values[at.past])
         if p <= how.significance / series and _is_beyond_chance(values, at, how):
@@ -157,12 +160,14 @@ def latency_symptom(
     return None
 
 
+def _rose_by(values: Floats, at: Stretch) -> float:
+    return location_scale(values[at.recent])[0] - location_scale(values[at.past])[0]
+
+
 def _is_slower(values: Floats, at: Stretch, how: Sensitivity, demand: float, slowdown: float) -> bool:
     """Whether durations rose by enough to matter, much in ms or very much as a multiple, and still do."""
     expected, observed, latest = (location_scale(values[part])[0] for part in (at.past, at.recent, at.last))
     steady = min(latest, _lower_quartile(values[at.recent]))
-    if observed - expected >= how.shared_ms:
-        slowdown = 1.0
     for ratio, gain_ms in ((how.latency_ratio, how.latency_ms), (how.steep_ratio, how.steep_ms)):
         shared = 1 + demand * (slowdown - 1)
         rise = max((shared * (1 + demand * (ratio - 1)) - 1) * expected, demand * gain_ms)
@@ -204,20 +209,22 @@ def resource_symptom(service: str, kind: ResourceKind, usage: Usage, at: Stretch
     if not np.isfinite(expected) or not np.isfinite(observed):
         return None
     if kind == "memory":
+        least = max(how.memory_share * expected, how.memory_bytes)
+        # No climb gains more than all values differ by: that is quick to tell.
+        if np.nanmax(values) - np.nanmin(values) < least:
+            return None
         growth = steady_growth(values)
-        if growth is None or growth.gained < max(how.memory_share * expected, how.memory_bytes):
+        if growth is None or growth.gained < least:
             return None
         if growth.gained * how.memory_doubles_seconds < expected * growth.steps * at.step_seconds:
             return None
         return Symptom(service, "memory", "up", observed, expected, 10.0)
-    p = rank_shift(values[at.recent], values[at.past])
-    if p > how.significance:
+    is_busy = kind == "cpu" and observed >= how.cpu_share and observed >= expected + max(0.3, 4 * scale)
+    is_waited_for = kind == "pool" and observed >= 1.0 and observed >= expected + max(1.0, 4 * scale)
+    if not is_busy and not is_waited_for:
         return None
-    if kind == "cpu" and observed >= how.cpu_share and observed >= expected + max(0.3, 4 * scale):
-        return _symptom((service,), "cpu", observed, expected, p)
-    if kind == "pool" and observed >= 1.0 and observed >= expected + max(1.0, 4 * scale):
-        return _symptom((service,), "pool", observed, expected, p)
-    return None
+    p = rank_shift(values[at.recent], values[at.past])
+    return _symptom((service,), "cpu" if is_busy else "pool", observed, expected, p) if p <= how.significance else None
 
 
 def traffic_symptom(key: tuple[str, ...], red: Red, at: Stretch, how: Sensitivity) -> Symptom | None:

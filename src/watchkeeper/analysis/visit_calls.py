@@ -7,6 +7,7 @@ after a call that failed is no change of the caller's own.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -39,15 +40,33 @@ class Calls:
     is_answered: NDArray[np.bool_]
     is_failed: NDArray[np.bool_]
 
+    @cached_property
+    def numbered(self) -> tuple[list[tuple[str, str | None]], Ints]:
+        """Every pair of caller and callee, and the number of each call's pair, shape (n,)."""
+        pairs: dict[tuple[str, str | None], int] = {}
+        numbers = [pairs.setdefault(pair, len(pairs)) for pair in zip(self.caller, self.callee, strict=True)]
+        return list(pairs), np.array(numbers, dtype=np.int64)
+
     def misses(self, past: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which calls went unanswered although such calls were usually answered in the past (a mask), shape (n,)."""
-        pairs, number = _numbered(self.caller, self.callee)
+        pairs, number = self.numbered
         asked = np.bincount(number[past], minlength=len(pairs))
         answered = np.bincount(number[past & self.is_answered], minlength=len(pairs))
         known = np.array([callee is not None for _, callee in pairs], dtype=bool)
         usual: NDArray[np.bool_] = known & (answered >= USUALLY * np.maximum(asked, 1))
         missed: NDArray[np.bool_] = ~self.is_answered & usual[number] if len(pairs) else np.zeros(0, dtype=bool)
         return missed
+
+
+def let_down(calls: Calls, unmet: NDArray[np.bool_], entry: Ints) -> NDArray[np.bool_]:
+    """By span, whether a call that was made under this entry failed or was unmet (a mask of the calls).
+
+    What such visits do otherwise, and how long they take for it (retries, waiting before them), is for that reason.
+    """
+    reached = np.array([name is not None for name in calls.callee], dtype=bool)
+    found: NDArray[np.bool_] = np.zeros(entry.size, dtype=bool)
+    found[entry[calls.row[unmet | (reached & calls.is_failed)]]] = True
+    return found
 
 
 def read_calls(spans: Spans) -> Calls:
@@ -116,7 +135,7 @@ def missed(calls: Calls, pasts: Sequence[NDArray[np.bool_]], now: NDArray[np.boo
     That is the callee's doing, unless calls to several others fail one caller; what one has explained counts for no
     other.
     """
-    pairs, number = _numbered(calls.caller, calls.callee)
+    pairs, number = calls.numbered
     table = _Table(pairs, [_counted(calls, number, len(pairs), mask) for mask in (*pasts, now)])
     worse = table.worse()
     left = np.array([i for i, (caller, callee) in enumerate(pairs) if callee in worse - {caller}], dtype=np.int64)
@@ -184,9 +203,3 @@ class _Table:
     def _now(self, strata: Ints) -> tuple[Floats, Floats]:
         lost, of = self.counts[-1]
         return lost[strata].sum(keepdims=True), of[strata].sum(keepdims=True)
-
-
-def _numbered(caller: NDArray[np.object_], callee: NDArray[np.object_]) -> tuple[list[tuple[str, str | None]], Ints]:
-    pairs: dict[tuple[str, str | None], int] = {}
-    numbers = [pairs.setdefault(pair, len(pairs)) for pair in zip(caller, callee, strict=True)]
-    return list(pairs), np.array(numbers, dtype=np.int64)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from watchkeeper.analysis.links import read_links
 from watchkeeper.analysis.series import Floats
-from watchkeeper.analysis.spans import Ints, Spans, read_spans
-from watchkeeper.analysis.visit_calls import read_calls
+from watchkeeper.analysis.spans import Ints, Spans, entry_of, read_spans
+from watchkeeper.analysis.visit_calls import let_down, read_calls
 from watchkeeper.analysis.visit_durations import outside_durations, own_durations
 from watchkeeper.analysis.visit_findings import (
     KINDS,
@@ -24,7 +24,7 @@ from watchkeeper.analysis.visit_findings import (
     shortened,
     totals,
 )
-from watchkeeper.analysis.visit_metrics import PAST, read_mesh
+from watchkeeper.analysis.visit_metrics import PAST, read_mesh, read_processors
 from watchkeeper.analysis.visit_patterns import patterns_of
 from watchkeeper.analysis.visit_shares import FAINT, FEW
 from watchkeeper.analysis.visit_splits import (
@@ -183,7 +183,8 @@ def _measures(inputs: Inputs, references: Sequence[Window], at: datetime, until:
         out = _inside_traces(inputs.spans, logs, lambda times: np.logical_or.reduce(earliest.masks(times)[0]))
     buckets = inputs.buckets
     if buckets is not None and buckets.num_rows:
-        out.finders.append(lambda split: busier(buckets, split))
+        processors = read_processors(buckets)
+        out.finders.append(lambda split: busier(processors, split))
         now = Split(tuple(references), at + timedelta(seconds=ONSETS[0]), until).masks(out.times)[1]
         if not now.any():
             out = _without_traces(buckets, out.finders)
@@ -193,8 +194,10 @@ def _measures(inputs: Inputs, references: Sequence[Window], at: datetime, until:
 def _inside_traces(table: pa.Table, logs: pa.Table | None, past: Past) -> _Measures:
     spans = read_spans(in_order(table))
     calls = read_calls(spans)
-    visits = read_visits(spans, logs, calls, calls.misses(past(calls.start_us)))
-    links, own, outside = read_links(spans), own_durations(spans), outside_durations(spans, calls)
+    unmet = calls.misses(past(calls.start_us))
+    visits = read_visits(spans, logs, calls, unmet)
+    own = own_durations(spans, let_down(calls, unmet, entry_of(spans)))
+    links, outside = read_links(spans), outside_durations(spans, calls)
     patterns, waits = patterns_of(visits), _waits(spans)
     return _Measures(
         [

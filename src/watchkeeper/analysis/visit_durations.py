@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats
 from watchkeeper.analysis.spans import Ints, Spans, entry_of, exclusive_time
 from watchkeeper.analysis.visit_calls import Calls
+from watchkeeper.analysis.visit_ranks import Side, evenly, leaps, medians, rank_sums
 
 DOUBT = 5.0
 """Durations at which one past alone is trusted half."""
@@ -34,6 +34,22 @@ class Durations:
     """A number of the trace."""
     whole_ms: Floats
     """How long the trace's root took."""
+
+    def counted(self, chosen: NDArray[np.bool_], strata: int) -> Floats:
+        """How many of each stratum are among the chosen, shape (strata,)."""
+        return np.bincount(self.stratum[chosen], minlength=strata).astype(np.float64)
+
+    def traces(self, chosen: NDArray[np.bool_], strata: int) -> Floats:
+        """How many different traces those of each stratum are of, shape (strata,)."""
+        most = int(self.trace.max(initial=0)) + 1
+        pairs = np.unique(self.stratum[chosen] * most + self.trace[chosen])
+        return np.bincount(pairs // most, minlength=strata).astype(np.float64)
+
+    def side(self, chosen: NDArray[np.bool_], of: Floats | None = None) -> Side:
+        """The chosen ones, of each stratum at most `ENOUGH`; `of` is something else than durations."""
+        rows = np.flatnonzero(chosen)
+        rows = rows[evenly(self.stratum[rows], ENOUGH)]
+        return Side((self.ms if of is None else of)[rows], self.stratum[rows])
 
 
 @dataclass(frozen=True)
@@ -77,27 +93,27 @@ def rises(
     Ranks are taken against all pasts together; the gain from the past that is most like the present, since what
     differs from one past only is drift.
     """
-    out = Rises(*(np.zeros(strata) for _ in range(10)))
-    bounds = np.searchsorted(durations.stratum, np.arange(strata + 1))
     before = np.logical_or.reduce(pasts)
-    for number in range(strata):
-        part = slice(bounds[number], bounds[number + 1])
-        a, b = np.flatnonzero(before[part]) + bounds[number], np.flatnonzero(now[part]) + bounds[number]
-        out.before_of[number], out.now_of[number] = a.size, b.size
-        if a.size < 2 or b.size < 1:
-            continue
-        earlier, present = durations.ms[_spread(a)], durations.ms[_spread(b)]
-        whole = _median(durations.whole_ms[_spread(a)])
-        out.before_ms[number], out.now_ms[number] = _median(earlier), _median(present)
-        gain = _gain(out.now_ms[number], out.before_ms[number], [durations.ms[part][past[part]] for past in pasts])
-        if gain <= 0 and only_longer:
-            continue
-        out.excess_ms[number] = max(0.0, gain) * b.size
-        extra = max(0.0, gain * b.size / np.unique(durations.trace[b]).size - UNFELT * whole)
-        out.weight[number] = extra / (extra + whole) if extra > 0 else 0.0
-        out.surplus[number], out.variance[number] = _rank_sum(earlier, present)
-        out.leap[number], out.leap_variance[number] = _leap(earlier, present, LEAST * whole)
-    return out
+    n, m = durations.counted(before, strata), durations.counted(now, strata)
+    compared = (n >= 2) & (m >= 1)
+    earlier, present = (durations.side(mask & compared[durations.stratum]) for mask in (before, now))
+    before_ms, now_ms = medians(earlier, strata), medians(present, strata)
+    whole = medians(durations.side(before & compared[durations.stratum], of=durations.whole_ms), strata)
+    gain = _gains(durations, now_ms, before_ms, pasts, strata)
+    longer = compared & (gain > 0) if only_longer else compared
+    extra = np.maximum(0.0, gain * m / np.maximum(durations.traces(now, strata), 1) - UNFELT * whole)
+    weight = np.where(longer & (extra > 0), extra / np.where(extra > 0, extra + whole, 1.0), 0.0)
+    earlier, present = (Side(s.values[longer[s.stratum]], s.stratum[longer[s.stratum]]) for s in (earlier, present))
+    return Rises(
+        *rank_sums(earlier, present, strata),
+        *leaps(earlier, present, strata, LEAST * whole, SPREAD),
+        weight=weight,
+        excess_ms=np.where(longer, np.maximum(0.0, gain) * m, 0.0),
+        before_ms=before_ms,
+        now_ms=now_ms,
+        before_of=n,
+        now_of=m,
+    )
 
 
 def pooled(found: Rises, strata: Ints) -> tuple[float, float]:
@@ -116,13 +132,17 @@ def pooled(found: Rises, strata: Ints) -> tuple[float, float]:
     return max(0.0, z, min(leap, CLEAR)), weight
 
 
-def own_durations(spans: Spans) -> tuple[Durations, list[tuple[str, str]]]:
+def own_durations(spans: Spans, excused: NDArray[np.bool_] | None = None) -> tuple[Durations, list[tuple[str, str]]]:
     """Time that spans spent by themselves, by service and name.
 
     Waiting is not work: calls are left out, and spans that mostly lie beside a call of the same parent, as the
-    handlers of asynchronous gateways do.
+    handlers of asynchronous gateways do. So are spans of visits whose entry is `excused`, a mask by span: who was let
+    down waits before it asks again.
     """
-    rows = np.flatnonzero(~np.isin(spans.kind, ("client", "producer")) & ~_beside_calls(spans))
+    chosen = ~np.isin(spans.kind, ("client", "producer")) & ~_beside_calls(spans)
+    if excused is not None:
+        chosen &= ~excused[entry_of(spans)]
+    rows = np.flatnonzero(chosen)
     keys: dict[tuple[str, str], int] = {}
     pairs = zip(spans.service[rows], spans.name[rows], strict=True)
     stratum = np.array([keys.setdefault(pair, len(keys)) for pair in pairs], dtype=np.int64)
@@ -197,49 +217,14 @@ def roots_of(spans: Spans) -> Ints:
     return up
 
 
-def _gain(now: float, before: float, pasts: Sequence[Floats]) -> float:
-    """By how much the median rose against the past that is most like the present, ms."""
-    gain = now - before
+def _gains(
+    durations: Durations, now_ms: Floats, before_ms: Floats, pasts: Sequence[NDArray[np.bool_]], strata: int
+) -> Floats:
+    """By how much medians rose against the past that is most like the present, ms, shape (s,)."""
+    gain = now_ms - before_ms
     for past in pasts:
-        trust = past.size**2 / (past.size**2 + DOUBT**2)
-        if past.size:
-            gain = min(gain, trust * (now - _median(past)) + (1 - trust) * gain)
+        size = durations.counted(past, strata)
+        trust = size**2 / (size**2 + DOUBT**2)
+        alone = medians(Side(durations.ms[past], durations.stratum[past]), strata)
+        gain = np.where(size > 0, np.minimum(gain, trust * (now_ms - alone) + (1 - trust) * gain), gain)
     return gain
-
-
-def _leap(past: Floats, present: Floats, least_ms: float) -> tuple[float, float]:
-    """Difference of the medians of logarithms times the number of the present, and the variance of that."""
-    n, m = past.size, present.size
-    if min(n, m) < 2:
-        return 0.0, 0.0
-    floor = max(least_ms, 1e-3)
-    earlier, later = (np.log(np.maximum(side, 0.0) + floor) for side in (past, present))
-    centre, spread = location_scale(earlier, floor=SPREAD)
-    return m * (_median(later) - centre), m**2 * spread**2 * (1 / n + 1 / m)
-
-
-def _spread(rows: Ints) -> Ints:
-    if rows.size <= ENOUGH:
-        return rows
-    return rows[np.linspace(0, rows.size - 1, ENOUGH).astype(np.int64)]
-
-
-def _median(values: Floats) -> float:
-    """As `np.median`, many times faster on few values."""
-    ordered_values, middle = np.sort(values), values.size // 2
-    if values.size % 2:
-        return float(ordered_values[middle])
-    return float(ordered_values[middle - 1] + ordered_values[middle]) / 2
-
-
-def _rank_sum(past: Floats, present: Floats) -> tuple[float, float]:
-    """By how much the present's rank sum exceeds its expectation, and its variance; ties share their mean rank."""
-    n, m = past.size, present.size
-    both = np.concatenate([past, present])
-    order = np.argsort(both, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(both[order]) != 0])
-    ties = np.diff(np.r_[starts, n + m])
-    ranks = np.repeat(starts + (ties + 1) / 2, ties)
-    total = n + m
-    variance = n * m / 12 * (total + 1 - float((ties.astype(np.float64) ** 3 - ties).sum()) / (total * (total - 1)))
-    return float(ranks[order >= n].sum()) - m * (total + 1) / 2, variance

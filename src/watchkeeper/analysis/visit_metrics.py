@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper.analysis.links import Links
-from watchkeeper.analysis.resources import usages
+from watchkeeper.analysis.resources import Usage, usages
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats, Grid, floats
 from watchkeeper.analysis.visit_durations import ordered
@@ -48,22 +48,38 @@ def grid_of(buckets: pa.Table) -> Grid | None:
     return Grid(datetime.fromtimestamp(start, UTC), STEP_SECONDS, int((high - start) // STEP_SECONDS) + 1)
 
 
-def busy(buckets: pa.Table, onset: datetime, until: datetime) -> list[Busy]:
+@dataclass(frozen=True)
+class Processors:
+    """How busy each component's processor is, on a grid of `STEP_SECONDS`."""
+
+    grid: Grid
+    usages: dict[str, Usage]
+
+
+def read_processors(buckets: pa.Table) -> Processors | None:
+    """The use of CPU by component; None where there are no buckets."""
+    grid = grid_of(buckets)
+    if grid is None:
+        return None
+    found = sorted(usages(buckets, grid).items())
+    return Processors(grid, {service: usage for (service, kind), usage in found if kind == "cpu"})
+
+
+def busy(processors: Processors | None, onset: datetime, until: datetime) -> list[Busy]:
     """Components by how surely, and how far, their use of CPU rose after the onset.
 
     What counts is the second-largest sample since, so that one busy moment is none; a single sample counts half. It
     is compared with the past hour by robust spread, and weighed by the share of the limit that it gained.
     """
-    grid = grid_of(buckets)
-    if grid is None:
+    if processors is None:
         return []
+    grid = processors.grid
     onset_step, end = grid.index_of(onset), grid.index_of(until)
     begin = max(0, grid.index_of(onset - PAST))
     past = slice(begin, max(begin, onset_step - 1))
     found = [
         _busy(service, usage.metric, usage.unit, usage.values[past], usage.values[onset_step:end])
-        for (service, kind), usage in sorted(usages(buckets, grid).items())
-        if kind == "cpu"
+        for service, usage in processors.usages.items()
     ]
     return [one for one in found if one is not None]
 

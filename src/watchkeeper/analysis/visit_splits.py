@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from watchkeeper.analysis.links import Links, delays
@@ -14,7 +13,7 @@ from watchkeeper.analysis.spans import Ints
 from watchkeeper.analysis.visit_calls import Calls, missed
 from watchkeeper.analysis.visit_durations import Durations, Rises, pooled, rises
 from watchkeeper.analysis.visit_findings import Finding, Signal
-from watchkeeper.analysis.visit_metrics import busy
+from watchkeeper.analysis.visit_metrics import Processors, busy
 from watchkeeper.analysis.visit_patterns import Patterns, changes
 from watchkeeper.analysis.visit_shares import FAINT
 from watchkeeper.analysis.visits import Event, Visits
@@ -162,10 +161,10 @@ def _longer(
     )
 
 
-def busier(buckets: pa.Table, split: Split) -> list[Finding]:
+def busier(processors: Processors | None, split: Split) -> list[Finding]:
     """Processors that are busier, as findings."""
     return [
         Finding(b.component, "cpu", "", b.metric, "", b.unit, b.before, b.now, b.before_of, b.now_of, b.score)
-        for b in busy(buckets, split.onset, split.until)
+        for b in busy(processors, split.onset, split.until)
         if b.score >= FAINT
     ]

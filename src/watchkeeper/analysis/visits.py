@@ -15,12 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from watchkeeper.analysis.lognews import WARN
 from watchkeeper.analysis.spans import Ints, Spans, entry_of
-from watchkeeper.analysis.templates import Miner, outline
-from watchkeeper.analysis.visit_calls import Calls, read_calls
-
-_WHERE = ("code.function.name", "code.file.path", "code.filepath", "code.namespace", "code.function")
+from watchkeeper.analysis.visit_calls import Calls, let_down, read_calls
+from watchkeeper.analysis.visit_lines import Lines, read_lines
 
 ERROR = "with an error of its own"
 """How the end is called of a visit that failed although no call in it had."""
@@ -79,26 +76,14 @@ def read_visits(
     entry = entry_of(spans)
     has_parent = spans.table["parent_span_id"].is_valid().to_numpy()
     whole = spans.is_entry & (np.isin(spans.kind, ("server", "consumer")) | ~has_parent)
-    reached = np.array([name is not None for name in calls.callee], dtype=bool)
-    let_down = np.zeros(spans.parent.size, dtype=bool)
-    let_down[entry[calls.row[unmet | (reached & calls.is_failed)]]] = True
-    return _assembled(spans, entry, whole, _Calling(calls, let_down), None if logs is None else _lines(logs, spans))
+    calling = _Calling(calls, let_down(calls, unmet, entry))
+    return _assembled(spans, entry, whole, calling, None if logs is None else read_lines(logs, spans))
 
 
 class _Calling(NamedTuple):
     calls: Calls
     let_down: NDArray[np.bool_]
     """By span, whether a call that was made under this entry failed or got no answer."""
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """Lines of visits, each shape (n,): the row of the span under which it was written, and its template."""
-
-    span: Ints
-    time_us: Ints
-    template: NDArray[np.object_]
-    is_warning: NDArray[np.bool_]
 
 
 def in_order(spans: pa.Table) -> pa.Table:
@@ -115,69 +100,7 @@ def in_order(spans: pa.Table) -> pa.Table:
     return ordered.take(pa.array(np.sort(first.to_numpy())))
 
 
-def _lines(logs: pa.Table, spans: Spans) -> _Lines:
-    logs = logs.filter(pc.and_(logs["trace_id"].is_valid(), logs["span_id"].is_valid()))
-    logs = logs.append_column("place", pa.array([_place(a) for a in logs["attributes"].to_pylist()], pa.string()))
-    columns = ["time", "body", "place", "trace_id", "span_id", "service_name", "severity_number"]
-    logs = logs.group_by(columns).aggregate([]).select(columns).sort_by([(c, "ascending") for c in columns])
-    ids = zip(spans.table["trace_id"].to_pylist(), spans.table["span_id"].to_pylist(), strict=True)
-    row_of = {key: row for row, key in enumerate(ids)}
-    asked = zip(logs["trace_id"].to_pylist(), logs["span_id"].to_pylist(), strict=True)
-    rows = np.array([row_of.get(key, -1) for key in asked], dtype=np.int64)
-    services = np.array(logs["service_name"].to_pylist(), dtype=object)
-    known = rows >= 0
-    known[known] = spans.service[rows[known]] == services[known]
-    logs, services = logs.filter(pa.array(known)), services[known]
-    warning = pc.fill_null(logs["severity_number"], 0).to_numpy() >= WARN
-    return _Lines(
-        rows[known],
-        pc.cast(logs["time"], pa.int64()).to_numpy(),
-        _statements(services.tolist(), logs["body"].to_pylist(), logs["place"].to_pylist(), warning.tolist()),
-        warning,
-    )
-
-
-def _place(attributes: list[tuple[str, str]] | None) -> str | None:
-    """Where in the code a line was written, if its record says so (OpenTelemetry's semantic conventions)."""
-    said = dict(attributes or ())
-    line = said.get("code.line.number", said.get("code.lineno"))
-    where = next((said[key] for key in _WHERE if said.get(key)), None)
-    return f"{where}:{line}" if line and where else None
-
-
-def _statements(
-    services: list[str], bodies: list[str | None], places: list[str | None], warning: list[bool]
-) -> NDArray[np.object_]:
-    """What tells lines apart, shape (n,): where in the code they were written, else their template.
-
-    Templates are learnt for each service from its lines in alphabetical order. Warnings go by template in any case: a
-    place that only reports (a framework's handler of exceptions, say) says different things.
-    """
-    first: dict[tuple[str, str], str] = {}
-    loose: dict[str, set[str]] = {}
-    for service, body, place, warns in zip(services, bodies, places, warning, strict=True):
-        text = body or ""
-        if place and not warns:
-            first[service, place] = min(first.get((service, place), text), text)
-        else:
-            loose.setdefault(service, set()).add(text)
-    located = {key: f"{outline(text)} ({key[1]})" for key, text in first.items()}
-    mined = {service: _templates(texts) for service, texts in loose.items()}
-    rows = zip(services, bodies, places, warning, strict=True)
-    named = [located[s, place] if place and not warns else mined[s][body or ""] for s, body, place, warns in rows]
-    return np.array(named, dtype=object)
-
-
-def _templates(texts: set[str]) -> dict[str, str]:
-    outlines = {text: outline(text) for text in texts}
-    miner = Miner()
-    numbers = {line: miner.add(line) for line in sorted(set(outlines.values()))}
-    return {text: miner.template(numbers[line]) for text, line in outlines.items()}
-
-
-def _assembled(
-    spans: Spans, entry: Ints, whole: NDArray[np.bool_], calling: "_Calling", lines: _Lines | None
-) -> Visits:
+def _assembled(spans: Spans, entry: Ints, whole: NDArray[np.bool_], calling: "_Calling", lines: Lines | None) -> Visits:
     entries = np.flatnonzero(whole)
     visit_of = np.full(spans.parent.size, -1, dtype=np.int64)
     visit_of[entries] = np.arange(entries.size)

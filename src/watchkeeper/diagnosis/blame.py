@@ -14,6 +14,7 @@ from watchkeeper.analysis.excess import (
 )
 from watchkeeper.analysis.series import Key, Red
 from watchkeeper.analysis.symptoms import Symptom
+from watchkeeper.diagnosis.strengths import covered, lost_on_the_way
 from watchkeeper.diagnosis.timing import Timing
 from watchkeeper.diagnosis.waiting import without_induced_waiting
 from watchkeeper.evidence.vitals import Vitals
@@ -119,7 +120,7 @@ def _slow_links(vitals: Vitals, parts: Parts, callee: str) -> set[str]:
     """Callers whose calls to this callee became slow on the way, while the callee itself answers as usual.
 
     Empty where the callee is slow itself, or where several callers all see it slow: then it is the callee, or the
-    queue right before it.
+    queue right before it. Of an only caller and its callee it is the one of whose other links more lose time as well.
     """
     seen, own = _gains(vitals.calls, parts, callee), _gains(vitals.answered, parts, callee)
     on_the_way = {caller: gain - own.get(caller, 0.0) for caller, gain in seen.items()}
@@ -127,7 +128,10 @@ def _slow_links(vitals: Vitals, parts: Parts, callee: str) -> set[str]:
     if worst <= 0 or worst < LINK_SHARE * max(seen.values()):
         return set()
     slow = {caller for caller, gain in on_the_way.items() if gain >= worst / 3}
-    return slow if len(on_the_way) == 1 or slow != set(on_the_way) else set()
+    if slow != set(on_the_way):
+        return slow
+    lost = lost_on_the_way(vitals, parts)
+    return {c for c in slow if len(slow) == 1 and covered(c, lost, vitals) >= covered(callee, lost, vitals)}
 
 
 def _gains(calls: Mapping[Key, Red], parts: Parts, callee: str) -> dict[str, float]:

@@ -36,6 +36,10 @@ OF_CANDIDATES: Mapping[str, Feature] = {
     "changed": Feature("what its requests do, wait for or use changed most"),
     "changed_lead": Feature("its requests changed far more than anybody else's"),
     "clear": Feature("how clearly its requests changed"),
+    "otherwise": Feature("its requests do other things than they did"),
+    "otherwise_lead": Feature("nobody else's requests changed so much in what they do"),
+    "longer": Feature("what its requests do takes longer"),
+    "longer_lead": Feature("nobody else's requests take so much longer"),
     "symptom": Feature("a symptom of its own"),
     "silence": Feature("it stopped reporting"),
     "restarts": Feature("it was restarted, and nobody deployed it"),
@@ -47,8 +51,12 @@ OF_CANDIDATES: Mapping[str, Feature] = {
     "fanout": Feature("it makes more calls a request than it did"),
     "origin": Feature("failures begin in it"),
     "own_time": Feature("its own code takes longer"),
+    "way": Feature("calls to it and by it lose time on the way"),
+    "surge": Feature("more requests than usual enter at it"),
+    "missing": Feature("its requests leave out calls that usually follow"),
     "change": Feature("a change of it fits the onset"),
     "late": Feature("its trouble began after the first symptom", sign=-1),
+    "untimed": Feature("nothing tells when its trouble began", sign=-1),
 }
 """By name: what is said of each candidate."""
 
@@ -68,6 +76,8 @@ LEADS: Mapping[str, tuple[str, ...]] = {
     "lead": ("left",),
     "flow_lead": ("flow",),
     "changed_lead": ("changed",),
+    "otherwise_lead": ("otherwise",),
+    "longer_lead": ("longer",),
 }
 """By name, the features whose lead over the next candidate it is; of several the larger one."""
 MOST = 0.98

@@ -152,6 +152,21 @@ class Saying:
         text = f"{quoted(metric)} of {quoted(service)} rose with it: {{now}}, usually {{before}}"
         return self.rise("resources", selector, service, text)
 
+    def missing(self, service: str, operation: str, call: str) -> Statement | None:
+        """That a call does not follow any more in many of the requests in which it usually does."""
+        held = {"service": service, "operation": operation, "call": call}
+        number, selector = self.evidence["missing"], select("first", "before", **held)
+        if self._value(number, selector) is None:
+            return None
+        usual, now = number_of(number, selector, "%0"), number_of(number, select("first", "after", **held), "%0")
+        text = f"“{quoted(call)}” follows in {now} of the requests to “{quoted(operation)}”, usually in {usual}"
+        return Statement(text, number, selector, ">", 0.0, service)
+
+    def surge(self, service: str) -> Statement | None:
+        """That far more requests come to it than usual."""
+        text = f"{quoted(service)} gets {{now}} requests a second, usually {{before}}"
+        return self.rise("services", select("first", "per_second", service=service), service, text, unit="x")
+
     def restarts(self, service: str) -> Statement:
         """That processes of the service came up though nobody deployed it."""
         number, selector = self.evidence["restarts"], select("first", "started", service=service)

@@ -11,9 +11,11 @@ from watchkeeper.analysis.resources import ResourceKind
 from watchkeeper.analysis.robust import location_scale
 from watchkeeper.analysis.series import Floats
 from watchkeeper.diagnosis.blame import Share, parts_of
+from watchkeeper.diagnosis.fusion import squashed
 from watchkeeper.diagnosis.releases import Trial
 from watchkeeper.diagnosis.restarts import restarts_of
 from watchkeeper.diagnosis.seen import Seen
+from watchkeeper.diagnosis.strengths import hushes, leaving_out, own_work, processors, surges, ways
 from watchkeeper.diagnosis.timing import Timing
 from watchkeeper.domain import FaultKind
 from watchkeeper.evidence.claims import Statement
@@ -21,8 +23,8 @@ from watchkeeper.evidence.vitals import Vitals
 
 BLAMED = 0.2
 """Share of the blame from which a component's resources are looked at more closely."""
-RISES: dict[ResourceKind, float] = {"cpu": 0.15, "pool": 0.5}
-"""The least rise that says something: a share of a core, requests that wait."""
+RISES: dict[ResourceKind, float] = {"pool": 0.5}
+"""The least rise that says something: requests that wait."""
 BLAME_TOLD = 0.1
 """Share of the blame from which it is told, where a symptom of its unit shows."""
 UNITS = {"failures": frozenset({"error ratio"}), "extra time": frozenset({"mean latency", "p95 latency"})}
@@ -39,6 +41,14 @@ QUEUEING = re.compile(
     r"(acquir|wait|borrow|get|check.?out)\w*.{0,12}(conn|pool)|pool.{0,12}(acquir|wait|borrow|get)", re.IGNORECASE
 )
 """How spans are called in which a request waits for a connection of a pool."""
+AGAINST = frozenset({"late", "untimed"})
+"""Strengths that speak against a component."""
+PLAIN = 0.4
+"""The strength from which something is told, and the kind of fault may be called after it."""
+SHOWN = 0.5
+"""The least strength of a busy processor that is a symptom by itself."""
+LATE_SECONDS = 15.0
+"""So much after the latest moment at which a cause began counts half as late."""
 REPORTS_SHARE = 0.9
 """Share of the usual steps in which it reports."""
 
@@ -51,6 +61,12 @@ class Suspect:
     share: Share = field(default_factory=Share)
     traits: set[str] = field(default_factory=set)
     """What else than blame speaks for it, or against (`late`): features of `fusion`, by name."""
+    strengths: dict[str, float] = field(default_factory=dict)
+    """The same where it is a question of how much, from 0 to 1."""
+    moved: float = 0.0
+    """Share of the failures that it takes over from callers, which fail over what it leaves out; negative of those."""
+    inside: FaultKind | None = None
+    """What the change inside its requests looks like, where that speaks for it."""
     claims: list[Statement] = field(default_factory=list)
     """What can be said for it, not checked yet."""
     against: list[Statement] = field(default_factory=list)
@@ -77,7 +93,8 @@ class Suspect:
     @property
     def speaks(self) -> bool:
         """Whether anything speaks for it."""
-        return self.share.errors > 0 or self.share.latency > 0 or bool(self.traits - {"late"})
+        told = self.traits - {"late"} or self.strengths.keys() - AGAINST
+        return self.share.errors > 0 or self.share.latency > 0 or self.inside is not None or bool(told)
 
     @property
     def is_crashing(self) -> bool:
@@ -95,9 +112,14 @@ class Suspect:
             return "bad-change"
         if self.is_crashing:
             return "crash"
+        for strength, kind in (("silence", "silence"), ("surge", "surge")):
+            if self.strengths.get(strength, 0.0) >= PLAIN:
+                return kind  # type: ignore[return-value]
         for trait, kind in (("pool", "pool-exhaustion"), ("memory", "memory"), ("cpu", "cpu")):
             if trait in self.traits:
                 return kind  # type: ignore[return-value]
+        if self.inside is not None and not self.share.errors and not self.share.latency:
+            return self.inside
         if self.dependency is not None:
             return "slow-dependency"
         return "errors" if self.share.errors >= self.share.latency or self.is_failing else "latency"
@@ -109,6 +131,8 @@ def suspects_of(seen: Seen) -> list[Suspect]:
     _add_blame(found, seen)
     _add_symptoms(found, seen)
     _add_resources(found, seen)
+    _add_strengths(found, seen)
+    _move_failures(found, seen)
     _add_restarts(found, seen)
     _add_logs(found, seen)
     _add_fanouts(found, seen)
@@ -141,10 +165,13 @@ def _say_when(suspect: Suspect, seen: Seen) -> None:
         statement = saying.started(suspect.component, latest) or statement
     if statement is None and suspect.trial is not None:
         statement = saying.changed_in_time(suspect.trial, latest)
-    if statement is not None and statement.operator == "after":
-        suspect.traits.add("late")
+    if statement is None:
+        suspect.strengths["untimed"] = 1.0
+    elif statement.operator == "after":
+        began = seen.timing.services[suspect.component].earliest
+        suspect.strengths["late"] = squashed((began - latest).total_seconds(), LATE_SECONDS)
         suspect.against.append(statement)
-    elif statement is not None:
+    else:
         suspect.claims.append(statement)
 
 
@@ -163,10 +190,57 @@ def _add_symptoms(found: dict[str, Suspect], seen: Seen) -> None:
         suspect = _suspect(found, symptom.service)
         if symptom.measure in ("cpu", "memory", "pool", "silence"):
             suspect.traits.add(symptom.measure)
+        if symptom.measure == "cpu":
+            suspect.strengths["cpu"] = SHOWN
         _say(suspect, seen.saying.symptom(symptom))
     for suspect in found.values():
         shown = {s.measure for s in seen.symptoms if s.service == suspect.component}
         suspect.is_failing = "error ratio" in shown and not shown & {"mean latency", "p95 latency"}
+
+
+def _add_strengths(found: dict[str, Suspect], seen: Seen) -> None:
+    """What speaks for a component by how much it does, whether it carries blame or not."""
+    vitals, parts = seen.vitals, parts_of(seen.vitals, seen.timing)
+    missing = leaving_out(seen.details.missing)
+    told = {
+        "silence": hushes(vitals, parts),
+        "missing": {component: plain for component, (plain, _) in missing.items()},
+        "cpu": processors(vitals, parts),
+        "surge": surges(vitals, parts),
+        "own_time": own_work(seen.details.own_times, vitals, parts),
+        "way": ways(vitals, parts),
+    }
+    for name, by_component in told.items():
+        for component, strength in by_component.items():
+            strengths = _suspect(found, component).strengths
+            strengths[name] = max(strength, strengths.get(name, 0.0))
+    for component, (_, each) in missing.items():
+        _say(found[component], seen.saying.missing(component, each.operation, each.call))
+    for suspect in found.values():
+        _tell_strengths(suspect, seen)
+
+
+def _move_failures(found: dict[str, Suspect], seen: Seen) -> None:
+    """Failures that no call explains are a callee's doing as far as that answers well and leaves out what it did."""
+    for caller, callee in sorted(seen.edges):
+        if caller != callee and caller in found and callee in found:
+            amount = found[caller].share.errors * found[callee].strengths.get("missing", 0.0)
+            amount = min(amount, found[caller].share.errors + min(0.0, found[caller].moved))
+            found[caller].moved -= amount
+            found[callee].moved += amount
+
+
+def _tell_strengths(suspect: Suspect, seen: Seen) -> None:
+    """Claims of what is plain and not told as a symptom."""
+    name, saying = suspect.component, seen.saying
+    plain = {each for each, strength in suspect.strengths.items() if strength >= PLAIN} - suspect.traits
+    if "cpu" in plain:
+        suspect.traits.add("cpu")
+        _say(suspect, saying.resource(name, "cpu", seen.vitals.resources[name, "cpu"].metric))
+    if "silence" in plain:
+        _say(suspect, saying.silence(name))
+    if "surge" in plain:
+        _say(suspect, saying.surge(name))
 
 
 def _add_resources(found: dict[str, Suspect], seen: Seen) -> None:
@@ -299,5 +373,4 @@ def _look_inside(suspect: Suspect, seen: Seen) -> None:
     if mine and QUEUEING.search(mine[0].name) and _is_blamed(suspect):
         suspect.traits.add("pool")
     for own in mine:
-        suspect.traits.add("own_time")
         _say(suspect, saying.own_time(name, own.name))

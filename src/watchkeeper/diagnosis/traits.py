@@ -23,7 +23,7 @@ HALF_HEAVY = 6.0
 CROWD = 100.0
 """So many components in sight count as a full crowd, on a logarithmic scale."""
 LATENCY = frozenset({"mean latency", "p95 latency"})
-FLAGS = ("silence", "restarts", "cpu", "memory", "pool", "logs", "fanout", "change", "origin", "own_time", "late")
+FLAGS = ("silence", "restarts", "memory", "pool", "logs", "fanout", "change", "origin")
 """Traits of a suspect that are there or not."""
 
 
@@ -35,9 +35,10 @@ def of_spans(seen: Seen, suspects: Sequence[Suspect]) -> Bearing:
     showing = _shown(seen.symptoms)
     candidates = {
         s.component: {
-            "left": max(failing * min(1.0, s.share.errors), slow * min(1.0, s.share.latency)),
+            "left": max(failing * min(1.0, max(0.0, s.share.errors + s.moved)), slow * min(1.0, s.share.latency)),
             "symptom": squashed(showing.get(s.component, 0.0), HALF_HEAVY),
             "unanswered": s.unanswered,
+            **s.strengths,
             **{flag: 1.0 for flag in FLAGS if flag in s.traits},
         }
         for s in suspects

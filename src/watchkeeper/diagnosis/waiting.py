@@ -6,14 +6,18 @@ that: a saturated caller spares its callee, it does not slow it down.
 
 from dataclasses import replace
 
+import numpy as np
+
 from watchkeeper.analysis.excess import Excess, Parts
 from watchkeeper.analysis.robust import location_scale
+from watchkeeper.analysis.series import Red
 from watchkeeper.evidence.vitals import Vitals
 
 COMPUTING_SHARE = 0.2
 """Share of the extra own time that must be extra CPU time before it is work and not waiting."""
-SLOWER = 1.5
-"""How much slower a callee must be before its caller's waiting can be its doing; from twice that on all of it is."""
+LONGER = 1.5
+"""How much longer a request must await a callee before its caller's waiting can be the callee's doing; from twice that
+on all of it is."""
 
 
 def without_induced_waiting(excess: Excess, vitals: Vitals, parts: Parts) -> Excess:
@@ -29,14 +33,32 @@ def without_induced_waiting(excess: Excess, vitals: Vitals, parts: Parts) -> Exc
 
 
 def _induced_share(name: str, excess: Excess, vitals: Vitals, parts: Parts) -> float:
-    """0 where no callee is clearly slower, 1 where one is far slower."""
-    ratios = [
-        red.mean_over(parts.incident) / (red.mean_over(parts.usual) * parts.slowdown)
-        for (caller, callee, _), red in vitals.answered.items()
-        if caller == name and (caller, callee) in excess.edges
-    ]
-    worst = max((ratio for ratio in ratios if ratio == ratio), default=1.0)
-    return min(1.0, max(0.0, (worst - SLOWER) / SLOWER + 0.5)) if worst >= SLOWER else 0.0
+    """0 where no callee is awaited much longer, 1 where one is awaited far longer.
+
+    Compared is how long a request of the caller awaits the callee, by the callee's own clock: a callee that is called
+    more often holds its caller's workers as much as one that got slower.
+    """
+    usual, now = (_requests(name, vitals, part) for part in (parts.usual, parts.incident))
+    if not usual or not now:
+        return 0.0
+    awaited: dict[str, list[float]] = {}
+    for (caller, callee, _), red in vitals.answered.items():
+        if caller == name and (caller, callee) in excess.edges:
+            sums = awaited.setdefault(callee, [0.0, 0.0])
+            sums[0] += _spent(red, parts.usual) / usual * parts.slowdown
+            sums[1] += _spent(red, parts.incident) / now
+    worst = max((after / before for before, after in awaited.values() if before > 0), default=1.0)
+    return min(1.0, (worst - LONGER) / LONGER + 0.5) if worst >= LONGER else 0.0
+
+
+def _requests(name: str, vitals: Vitals, part: slice) -> float:
+    red = vitals.services.get(name)
+    return red.total(part)[0] if red is not None else 0.0
+
+
+def _spent(red: Red, part: slice) -> float:
+    """Milliseconds that all requests of a part took together."""
+    return float(np.nansum(red.mean_ms[part] * red.requests[part]))
 
 
 def _is_computing(name: str, own_ms: float, vitals: Vitals, parts: Parts) -> bool:

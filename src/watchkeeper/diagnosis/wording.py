@@ -84,6 +84,7 @@ def reason(component: str, kind: FaultKind, dependency: str | None) -> str:
         "pool-exhaustion": f"requests queue for connections in {name}",
         "memory": f"the memory of {name} keeps growing",
         "cpu": f"{name} is short of CPU",
+        "surge": f"far more requests than usual enter at {name}",
         "slow-dependency": f"{name} waits for {quoted(dependency or '')}",
         "errors": f"the failures begin in {name}",
         "latency": f"the time is spent in {name} itself",

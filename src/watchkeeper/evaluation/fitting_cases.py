@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper.datasets.cases import Tables
 from watchkeeper.diagnosis.fusion import OF_CANDIDATES, OF_THE_UNSEEN, Bearing
-from watchkeeper.domain import Signal, Window
+from watchkeeper.domain import Signal
 from watchkeeper.errors import DatasetRejected
 from watchkeeper.evaluation import injected
 from watchkeeper.evaluation.drills import replay_watch
 from watchkeeper.evaluation.injected import InjectedCase
 from watchkeeper.evaluation.injected_periods import PeriodSystem, period_cases
+from watchkeeper.evaluation.injected_visits import KNOWN_AFTER, visit_cases
 from watchkeeper.evaluation.problems import TELEMETRY, TRUTH
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.lab.truth import Truth
@@ -32,14 +32,8 @@ from watchkeeper.telemetry.sources import Sources
 
 LATER_SECONDS = (0.0, 60.0)
 """A drill is weighed at its first alarm, and again later."""
-SPANS_A_RECORDING, VISITS_A_RECORDING, PERIODS_A_RECORDING = 15, 10, 15
+SPANS_A_RECORDING, VISITS_A_RECORDING, PERIODS_A_RECORDING = 15, 20, 15
 """Injected faults by way of looking, of each quiet recording."""
-ASKED_SECONDS = (0.0, 60.0)
-"""How long after its onset somebody says that something is wrong, where what changed inside requests is to tell."""
-KNOWN_AFTER = timedelta(seconds=180)
-"""What may be known then."""
-REFERENCE = timedelta(seconds=60)
-"""The stretch that is known to be good, at a case's begin."""
 COARSE_SECONDS, TOLD_SECONDS = 4.0, 300
 """Spans of so many seconds make one period of coarse metrics, which is told to be this long: recordings are short."""
 UNSEEN = "-"
@@ -89,14 +83,9 @@ def of_injected(folder: Path, count: int, seed: int, say: Say = lambda _: None) 
 
 def of_visits(folder: Path, count: int, seed: int, say: Say = lambda _: None) -> Iterator[Weighed]:
     """Injected faults as what changed inside requests shows them, beside a minute that is known to be good."""
-    for case in injected.cases(folder, count, seed, watched=False, is_material=True):
-        random = np.random.default_rng([case.truth.seed, 5])
-        at = case.truth.onset + timedelta(seconds=float(random.uniform(*ASKED_SECONDS)))
-        begins = min(moment for moment in case.tables["spans"]["time"].to_pylist())
-        references = (Window(start=begins, end=begins + REFERENCE),)
-        signal = Signal(kind="alert", at=at, text="something is wrong")
-        tables = {name: _until(table, at + KNOWN_AFTER) for name, table in case.tables.items()}
-        yield from _weighed("visits", case, signal, tables, Scan(references=references, follow_seconds=180.0))
+    for case in visit_cases(folder, count, seed):
+        scan = Scan(references=case.trigger.references, follow_seconds=KNOWN_AFTER.total_seconds())
+        yield from _weighed("visits", case, case.trigger.signal, case.tables, scan)
         say(case.name)
 
 
@@ -147,10 +136,6 @@ def _calls(spans: pa.Table) -> Iterator[tuple[str, str]]:
     for parent, service in zip(spans["parent_span_id"].to_pylist(), spans["service_name"].to_pylist(), strict=True):
         if parent in owners and owners[parent] != service:
             yield owners[parent], service
-
-
-def _until(table: pa.Table, end: object) -> pa.Table:
-    return table.filter(pc.less(table["time"], pa.scalar(end, table["time"].type)))
 
 
 def _weighed(source: str, case: InjectedCase, signal: Signal, tables: Tables, scan: Scan) -> Iterator[Weighed]:

@@ -35,6 +35,14 @@ def _known(value: Scalar) -> Scalar:
     return None if isinstance(value, float) and value != value else value
 
 
+def missing_in(answers: Answers, reading: Reading) -> list[MissingCall]:
+    """The missing calls of a reading of that name, computed once."""
+    usual, incident = (spans_of(answers, number) for number in reading.of)
+    if usual is None or incident is None:
+        return []
+    return answers.once((reading.name, *reading.of), lambda: missing_calls(usual, incident))
+
+
 READINGS: Readings = {
     "retries": _rows_of(retries),
     "missing calls": _rows_of(missing_calls),

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pydantic import ValidationError
 
+from watchkeeper.analysis.call_habits import MissingCall
 from watchkeeper.analysis.lognews import LogNews
 from watchkeeper.analysis.requests import ErrorOrigin, FailingInput, Fanout, OwnTime
 from watchkeeper.analysis.series import Key, Red, red_series
 from watchkeeper.domain import Change, EvidenceId, Reading, Window
 from watchkeeper.evidence.answers import window_text
+from watchkeeper.evidence.call_habits import missing_in
 from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.readings import failing_inputs_in, fanouts_in, log_news_in, origins_in, own_times_in
 from watchkeeper.evidence.vitals import Vitals
@@ -33,10 +35,11 @@ class Details:
     fanouts: list[Fanout]
     origins: list[ErrorOrigin]
     failing_inputs: dict[str, FailingInput]
+    missing: list[MissingCall]
     logs: list[LogNews]
     evidence: dict[str, EvidenceId]
     """Which evidence holds `changes`, `versions`, `usual`, `spans`, `logs`, and what is computed from these:
-    `own time`, `fan-out`, `origins`, `inputs`."""
+    `own time`, `fan-out`, `origins`, `inputs`, `missing`."""
 
 
 def take_details(sources: Sources, vitals: Vitals, usual: Window, incident: Window, ledger: Ledger) -> Details:
@@ -78,6 +81,7 @@ def take_details(sources: Sources, vitals: Vitals, usual: Window, incident: Wind
         fanouts=fanouts_in(ledger, reading("fan-out")),
         origins=origins_in(ledger, reading("origins")),
         failing_inputs={found.service: found for found in failing_inputs_in(ledger, reading("inputs"))},
+        missing=missing_in(ledger, reading("missing")),
         logs=log_news_in(ledger, reading("logs")) if ledger.entry(e_logs).status == "found" else [],
         evidence=evidence,
     )
@@ -105,6 +109,7 @@ def _derive(ledger: Ledger, asked: dict[str, EvidenceId], incident: Window) -> d
         ("own time", "Where does the time of a request go?", "own time", both),
         ("fan-out", "What is done more often per request?", "fan-out", both),
         ("origins", "Where do failures begin?", "error origins", both),
+        ("missing", "Which calls are missing in requests?", "missing calls", both),
         ("inputs", "Which inputs fail?", "failing inputs", (asked["spans"],)),
     )
     return {key: ledger.derive(question, name, of, {}, incident) for key, question, name, of in questions}

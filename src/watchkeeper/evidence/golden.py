@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from watchkeeper.analysis.bases import Unit
 from watchkeeper.analysis.calm import ROWS, CalmBlame, calm_blame, entry_of, unit_of
+from watchkeeper.analysis.flow import callers_of
 from watchkeeper.analysis.golden import golden_grid, golden_names, golden_series
 from watchkeeper.analysis.series import Grid, Red
 from watchkeeper.analysis.steps import NOTICED
@@ -80,10 +82,29 @@ def take_golden(
 
 
 def trouble_in(golden: Golden, signal: Signal) -> CalmBlame | None:
-    """Who is to blame for what the signal noticed, at the service that it names, else where users come in."""
+    """Who is to blame for what the signal noticed, at the service that it names, else where users come in.
+
+    Where something fell that is counted (requests, orders) and the service itself neither fails nor is slow, its
+    callers are looked at, the nearest first: what fails them keeps them from calling.
+    """
     target = signal.service if signal.service in golden.services else entry_of(golden.services, golden.topology)
     if target is None:
         return None
+    unit = unit_of(signal.measure) if target == signal.service else None
+    is_said = signal.kind in ("alert", "complaints") and target == signal.service and not _is_fewer(signal)
+    found = _blame(golden, signal, target, unit, SAID if is_said else NOTICED)
+    if found is None and _is_fewer(signal):
+        asked = (_blame(golden, signal, name, None, NOTICED) for name in callers_of(golden.topology, target))
+        return next((blame for blame in asked if blame is not None), None)
+    return found
+
+
+def _is_fewer(signal: Signal) -> bool:
+    """Whether something that is counted fell; shares of requests that went well and times are none of it."""
+    return signal.direction == "down" and signal.measure is not None and unit_of(signal.measure) is None
+
+
+def _blame(golden: Golden, signal: Signal, target: str, unit: Unit | None, least: float) -> CalmBlame | None:
     return calm_blame(
         golden.services,
         golden.usual,
@@ -91,8 +112,8 @@ def trouble_in(golden: Golden, signal: Signal) -> CalmBlame | None:
         golden.topology,
         grid=golden.grid,
         at=golden.grid.position_of(signal.at),
-        unit=unit_of(signal.measure) if target == signal.service else None,
-        least=SAID if signal.kind in ("alert", "complaints") and target == signal.service else NOTICED,
+        unit=unit,
+        least=least,
     )
 
 
@@ -103,6 +124,8 @@ def derive_excess(ledger: Ledger, golden: Golden, signal: Signal, window: Window
         "at": signal.at.isoformat(),
         "service": signal.service,
         "measure": signal.measure,
+        "kind": signal.kind,
+        "direction": signal.direction,
         "calls": [list(edge) for edge in sorted(golden.topology)],
     }
     return ledger.derive("Where does the extra time, or do the failures, come from?", READING, inputs, given, window)
@@ -130,10 +153,11 @@ def _anew(answers: Answers, reading: Reading) -> CalmBlame | None:
     golden = Golden(grid, golden_series(now, grid), _usual(tables, grid.step_seconds), calls)
     signal = Signal.model_validate(
         {
-            "kind": "alert",
+            "kind": given.get("kind", "alert"),
             "at": datetime.fromisoformat(str(given["at"])),
             "service": given["service"],
             "measure": given["measure"],
+            "direction": given.get("direction"),
         }
     )
     return trouble_in(golden, signal)

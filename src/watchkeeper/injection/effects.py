@@ -84,9 +84,24 @@ def hit_rows(forest: Forest, fault: Fault) -> Ints:
         is_asked = (forest.called >= 0) & own[forest.called]
         return np.flatnonzero(is_late & forest.is_client & (own | is_asked))
     found = own & is_late & (forest.is_entry if fault.kind != "cpu" else ~forest.is_client)
+    if fault.kind == "gaps":
+        found &= has_more_to_do(forest)
     if fault.operation is not None:
         found &= forest.operation == forest.operations.index(fault.operation)
     return np.flatnonzero(found)
+
+
+def enters(forest: Forest) -> Bools:
+    """Requests that nobody in sight makes; a few may be cut off from their callers where the telemetry begins."""
+    found: Bools = forest.is_entry & (forest.parent < 0)
+    return found
+
+
+def has_more_to_do(forest: Forest) -> Bools:
+    """Spans with spans under them: what makes no call and says nothing of its steps would leave nothing out."""
+    found = np.zeros(forest.size, dtype=bool)
+    found[forest.parent[forest.parent >= 0]] = True
+    return found
 
 
 def waits(forest: Forest) -> Bools:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper.injection import gauges, told
-from watchkeeper.injection.effects import NS, Effects, effects_of, onset_ns
+from watchkeeper.injection.effects import NS, Effects, effects_of, enters, onset_ns
 from watchkeeper.injection.forest import Forest, Ints, span_keys, times_ns
 from watchkeeper.injection.plan import Deploy, Fault, Propagation, Tables
 from watchkeeper.injection.warp import Extra, warp
@@ -78,7 +78,7 @@ def _surged(quiet: Quiet, forest: Forest, fault: Fault, random: np.random.Genera
     if fault.kind != "surge":
         return quiet, forest
     onset = onset_ns(forest, fault)
-    roots = np.flatnonzero((forest.parent < 0) & (forest.start >= onset))
+    roots = np.flatnonzero(enters(forest) & (forest.start >= onset))
     roots = roots[forest.service[roots] == forest.code(fault.component)]
     spans, logs = [quiet.spans], [quiet.logs]
     for round_ in range(int(np.ceil(fault.size - 1))):

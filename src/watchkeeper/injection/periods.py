@@ -143,7 +143,7 @@ def put_in(periods: Periods, made: Plan) -> pa.Table:
     has_failed = pc.is_valid(value_of(table["attributes"], ERROR_TYPE)).to_numpy(zero_copy_only=False)
     count, value = table["count"].to_numpy().astype(float), table["value"].to_numpy().copy()
     well = np.flatnonzero(~has_failed & (count > 0))
-    added = made.excess[node[well], period[well]]
+    added = made.excess[node[well], period[well]] * _parts(count[well], node[well], period[well])
     extra = METRICS.empty_table()
     if made.fault.kind == "latency":
         value[well] += added
@@ -153,6 +153,10 @@ def put_in(periods: Periods, made: Plan) -> pa.Table:
         extra = _failed_rows(table.take(pa.array(well)), moved, mean)
         count[well] -= moved
         value[well] -= moved * mean
+        known, extra = _met(table, np.flatnonzero(has_failed), extra)
+        for row, (more, seconds) in known.items():
+            count[row] += more
+            value[row] += seconds
     table = table.set_column(METRICS.get_field_index("value"), METRICS.field("value"), pa.array(value))
     whole = pa.array(np.maximum(0, np.rint(count)).astype(np.int64))
     table = table.set_column(METRICS.get_field_index("count"), METRICS.field("count"), whole)
@@ -162,12 +166,33 @@ def put_in(periods: Periods, made: Plan) -> pa.Table:
     return table.filter(pa.array(inside)).sort_by([("time", "ascending"), ("service_name", "ascending")])
 
 
+def _parts(count: Floats, node: Ints, period: Ints) -> Floats:
+    """Of the requests of a node in a period, which part each row has: all together carry its excess once."""
+    _, key = np.unique(np.stack([node, period]), axis=1, return_inverse=True)
+    key = key.reshape(-1)
+    return np.asarray(count / np.bincount(key, count)[key], dtype=np.float64)
+
+
+def _met(table: pa.Table, failed: Ints, extra: pa.Table) -> tuple[dict[int, tuple[float, float]], pa.Table]:
+    """By row what is added to failures of the same series and time that there were before, and what is left of it.
+
+    A store keeps one point of a series at a time.
+    """
+    columns = ["service_name", "service_instance_id", "time", "attributes"]
+    there = {str(row): int(at) for at, row in zip(failed, table.take(failed).select(columns).to_pylist(), strict=True)}
+    keys = [str(row) for row in extra.select(columns).to_pylist()]
+    amounts = zip(extra["count"].to_pylist(), extra["value"].to_pylist(), strict=True)
+    known = {there[key]: amount for key, amount in zip(keys, amounts, strict=True) if key in there}
+    return known, extra.filter(pa.array([key not in there for key in keys], pa.bool_()))
+
+
 def _failed_rows(rows: pa.Table, moved: Floats, mean: Floats) -> pa.Table:
     """Rows of failures, for the requests that do not go well any more."""
     some = moved > 0
     rows = rows.filter(pa.array(some))
     place = METRICS.get_field_index
-    attributes = pa.array([[(ERROR_TYPE, FAILED)]] * rows.num_rows, METRICS.field("attributes").type)
+    told = [[*(items or []), (ERROR_TYPE, FAILED)] for items in rows["attributes"].to_pylist()]
+    attributes = pa.array(told, METRICS.field("attributes").type)
     rows = rows.set_column(place("attributes"), METRICS.field("attributes"), attributes)
     rows = rows.set_column(place("value"), METRICS.field("value"), pa.array((moved * mean)[some]))
     return rows.set_column(place("count"), METRICS.field("count"), pa.array(moved[some].astype(np.int64)))

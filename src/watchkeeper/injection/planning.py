@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from watchkeeper.injection.effects import NS, Random, hit_rows, nothing, own_work, waits
+from watchkeeper.injection.effects import NS, Random, enters, hit_rows, nothing, own_work, waits
 from watchkeeper.injection.forest import Bools, Forest, Ints
 from watchkeeper.injection.inject import Quiet
 from watchkeeper.injection.maps import value_of
@@ -41,6 +41,7 @@ LONGEST_QUEUE = 40.0
 """By what multiple of its own time work waits in a surge at most."""
 DRIFTS = (0.05, 0.2)
 DEPLOY_SECONDS = 90.0
+NOBODY = "-"
 PEERS = ("peer.service", "server.address", "net.peer.name", "db.system.name", "db.system")
 """Attributes of a client span that name its other end, the best one first."""
 
@@ -57,9 +58,16 @@ class Stretch:
 
 def busy(forest: Forest) -> dict[str, float]:
     """Requests a minute of every service that reports, in order of name."""
-    minutes = max(1e-9, float(forest.end.max(initial=0)) / NS / 60)
     counts = np.bincount(forest.service[forest.is_entry], minlength=len(forest.services))
-    return {name: float(counts[code]) / minutes for code, name in enumerate(forest.services)}
+    return {name: float(counts[code]) / _minutes(forest) for code, name in enumerate(forest.services)}
+
+
+def _minutes(forest: Forest) -> float:
+    return max(1e-9, float(forest.end.max(initial=0)) / NS / 60)
+
+
+def _a_minute(forest: Forest, spans: Bools) -> float:
+    return float(spans.sum()) / _minutes(forest)
 
 
 def kinds_for(forest: Forest, component: str) -> tuple[InjectedKind, ...]:
@@ -74,8 +82,8 @@ def kinds_for(forest: Forest, component: str) -> tuple[InjectedKind, ...]:
         "silence": _is_called(forest, own),
         "crash": _is_called(forest, own),
         "slow-dependency": bool((own & waits(forest)).any()),
-        "network-delay": _is_called(forest, own),
-        "surge": bool((own & forest.is_entry & (parent < 0)).any()),
+        "network-delay": _is_called(forest, own) and not _has_a_twin(forest, component),
+        "surge": _a_minute(forest, enters(forest) & own) >= BUSY_PER_MINUTE,
     }
     return tuple(kind for kind in KINDS if can[kind])
 
@@ -141,8 +149,7 @@ def _operation(forest: Forest, component: str, kind: InjectedKind, stretch: Stre
         return None
     own = forest.is_entry & (forest.service == forest.code(component))
     counts = np.bincount(forest.operation[own], minlength=len(forest.operations))
-    minutes = max(1e-9, float(forest.end.max(initial=0)) / NS / 60)
-    able = np.flatnonzero(counts / minutes >= BUSY_PER_MINUTE)
+    able = np.flatnonzero(counts / _minutes(forest) >= BUSY_PER_MINUTE)
     return forest.operations[int(random.choice(able))] if able.size > 1 else None
 
 
@@ -155,7 +162,8 @@ def _sized(forest: Forest, fault: Fault, how: Propagation, random: Random) -> tu
     usual, noise = _usual(forest, rows)
     if fault.kind in ("errors", "gaps"):
         size = _between(SHARES, random)
-        excess, least = size * how.affected, MATERIAL_SHARE if fault.kind == "errors" else MATERIAL_GAPS
+        able = hit_rows(forest, fault).size / max(1, int(is_late.sum()))
+        excess, least = size * how.affected * able, MATERIAL_SHARE if fault.kind == "errors" else MATERIAL_GAPS
         is_material = excess >= least and excess * requests >= MATERIAL_PER_MINUTE
         return size, Strength(excess=excess, usual=0, noise=0, requests=excess * requests, is_material=is_material)
     if fault.kind in ("silence", "crash"):
@@ -218,8 +226,9 @@ def _is_felt(excess: float, usual: float, noise: float) -> bool:
 
 
 def _requests(forest: Forest, fault: Fault) -> Ints:
-    """The requests that the component answers, at the endpoint that is hit."""
-    own = forest.is_entry & (forest.service == forest.code(fault.component))
+    """The requests that the component answers, at the endpoint that is hit; in a surge, those that enter there."""
+    is_hit = enters(forest) if fault.kind == "surge" else forest.is_entry
+    own = is_hit & (forest.service == forest.code(fault.component))
     if fault.operation is not None:
         own &= forest.operation == forest.operations.index(fault.operation)
     return np.flatnonzero(own)
@@ -254,6 +263,23 @@ def _decoys(forest: Forest, fault: Fault, random: Random) -> dict[str, Drift | D
 def _is_called(forest: Forest, own: Bools) -> bool:
     called = forest.called[forest.called >= 0]
     return bool(own[called].any())
+
+
+def _has_a_twin(forest: Forest, component: str) -> bool:
+    """Whether another component has the same links and no other: whose of the two are slow could not be told."""
+    links = _links(forest)
+    mine = {link for link in links if component in link}
+    others = {name for link in mine for name in link} - {component, NOBODY}
+    return any({link for link in links if other in link} == mine for other in others)
+
+
+def _links(forest: Forest) -> set[tuple[str, str]]:
+    """Who calls whom; `NOBODY` stands for what does not report."""
+    rows = np.flatnonzero(forest.is_client)
+    ends = forest.called[rows]
+    names = np.array([*forest.services, NOBODY], dtype=object)
+    called = names[np.where(ends < 0, len(forest.services), forest.service[ends])]
+    return set(zip(names[forest.service[rows]], called, strict=True))
 
 
 def _between(limits: tuple[float, float], random: Random) -> float:

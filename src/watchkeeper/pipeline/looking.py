@@ -80,7 +80,7 @@ def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> tuple[list[Symptom],
     """What is wrong at the end; where somebody says that something is, look again with sharper eyes."""
     patient = replace(how.sensitivity, longer_seconds=LONGER_SECONDS)
     found = symptoms_of(vitals, patient)
-    if found or signal.kind not in ("alert", "complaints"):
+    if found or signal.kind == "question":
         return found, patient
     keen = replace(patient, significance=0.05, error_share=0.005, errors=3, latency_ratio=1.2, latency_ms=2.0)
     return symptoms_of(vitals, keen), keen

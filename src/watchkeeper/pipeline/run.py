@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from watchkeeper.analysis.visit_findings import blamed
 from watchkeeper.diagnosis.awaited import awaited, awaited_after, awaited_of_metrics
+from watchkeeper.diagnosis.beside import are_few, beside, noticed_at, with_visits
 from watchkeeper.diagnosis.commit_evidence import READINGS as COMMITTED
 from watchkeeper.diagnosis.commits import down_to_the_commit
 from watchkeeper.diagnosis.conclude import cannot_tell, conclude, nothing_wrong
@@ -26,10 +27,11 @@ from watchkeeper.diagnosis.timing import Timing, timing_of
 from watchkeeper.diagnosis.traits import of_metrics, of_spans, of_visits, of_what_is_missing
 from watchkeeper.diagnosis.verify import Writer, ground_of, names_in
 from watchkeeper.domain import CaseFile, Cost, Diagnosis, Scalar, Scope, Signal, Window
-from watchkeeper.evidence.answers import Readings
+from watchkeeper.evidence.answers import Readings, window_text
 from watchkeeper.evidence.claims import Ground
 from watchkeeper.evidence.closer import READINGS as CLOSER
-from watchkeeper.evidence.details import take_details
+from watchkeeper.evidence.details import Details, take_details
+from watchkeeper.evidence.drilldown import combinations_in
 from watchkeeper.evidence.gauges import READINGS as GAUGED
 from watchkeeper.evidence.gauges import derive_changed, take_gauges
 from watchkeeper.evidence.golden import READINGS as MEASURED
@@ -128,8 +130,8 @@ class Run:
         unknown = signal.kind == "question" and signal.service is not None and signal.service not in vitals.presence
         if not vitals.services and signal.kind != "question" and (found := self._from_metrics(look)) is not None:
             return found
-        told = signal.kind in ("alert", "complaints")
-        if told and (self.how.references or not look.symptoms) and (found := self._inside_visits(look)) is not None:
+        told = signal.kind != "question"
+        if told and (self.how.references or not look.symptoms) and (found := self._from_visits(look)) is not None:
             return found
         if not vitals.services and signal.kind != "question" and (found := self._from_gauges(look)) is not None:
             return found
@@ -175,10 +177,9 @@ class Run:
         fused = self._weigh(of_gauges(seen, of_what_is_missing(self.ledger, look.vitals)))
         return conclude_gauges(seen, fused, recheck, span, self.ledger.gaps, self.now, self._cost())
 
-    def _inside_visits(self, look: Look) -> Diagnosis | None:
-        """What changed inside requests since somebody says that something is wrong; None where nothing clear did."""
-        at, until = self.signal.at, max(look.window.end, self.signal.at + timedelta(seconds=1))
-        incident = Window(start=at, end=max(until, self.now))
+    def _inside_visits(self, at: datetime, until: datetime) -> InsideVisits | None:
+        """What changed inside requests up to a moment, where somebody says that something is wrong at another."""
+        incident = Window(start=at, end=max(until, at + timedelta(seconds=1)))
         asked = ask_visits(self.sources, self.ledger.ask, self.how.references, incident, at)
         findings, blame = (
             self.ledger.derive(question, name, asked.of, asked.parameters, incident)
@@ -190,16 +191,23 @@ class Run:
         ranked = blamed(self.ledger.rows(findings))
         if not ranked or ranked[0].score < LEAST:
             return None
+        return InsideVisits(self.ledger.rows(findings), ranked, asked.components, findings, blame, at, incident)
+
+    def _from_visits(self, look: Look) -> Diagnosis | None:
+        """What changed inside requests since somebody says that something is wrong; None where nothing clear did."""
+        at = self.signal.at
+        seen = self._inside_visits(at, max(look.window.end, self.now))
+        if seen is None:
+            return None
         self.say("Asking again for everything that is claimed …")
-        seen = InsideVisits(self.ledger.rows(findings), ranked, asked.components, findings, blame, at, incident)
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
         self._stand_on(ground_of_visits(seen, recheck))
         missing = of_what_is_missing(self.ledger, look.vitals)
-        fused = self._weigh(of_visits(ranked, asked.components, missing))
+        fused = self._weigh(of_visits(seen.ranked, seen.components, missing))
         found = conclude_visits(seen, fused, recheck, self.ledger.gaps, self.now, self._cost())
         served = measure(self.sources, look.vitals, look.symptoms, None, self.ledger)
         scope = found.scope.model_copy(update={"measured": served.measured})
-        waits_for = awaited_after(at, incident.end, VISITS_TELL)
+        waits_for = awaited_after(at, seen.window.end, VISITS_TELL)
         return found.model_copy(update={"scope": scope, "waits_for": waits_for, "cost": self._cost()})
 
     def _explain(self, look: Look) -> Diagnosis:
@@ -209,9 +217,14 @@ class Run:
         details = take_details(self.sources, look.vitals, timing.usual, timing.incident, self.ledger)
         served = measure(self.sources, look.vitals, look.symptoms, timing, self.ledger)
         seen = gather(look.vitals, details, timing, look.symptoms, look.sensitivity, served, self.ledger)
-        suspects = suspects_of(seen)
-        fused = self._weigh(of_spans(seen, suspects))
-        scope = {**self._scope(look, timing), "measured": served.measured}
+        suspects, inside = suspects_of(seen), None
+        if are_few(look.vitals, timing):
+            inside = self._inside_visits(noticed_at(timing, self.signal.at), look.window.end)
+        if inside is not None:
+            suspects = with_visits(suspects, inside)
+        bearing = of_spans(seen, suspects)
+        fused = self._weigh(bearing if inside is None else beside(bearing, inside.ranked))
+        scope = {**self._scope(look, timing, details), "measured": served.measured}
         self.say("Asking again for everything that is claimed …")
         recheck = Recheck(self.ledger.evidence, self.sources, READINGS)
         self._stand_on(ground_of(seen, recheck), timing)
@@ -240,12 +253,32 @@ class Run:
             usual, incident = (timing.usual, timing.incident) if timing is not None else (None, None)
             self.bearings = replace(self.bearings, ground=ground, usual=usual, incident=incident)
 
-    def _scope(self, look: Look, timing: Timing) -> dict[str, object]:
+    def _scope(self, look: Look, timing: Timing, details: Details) -> dict[str, object]:
         """Which portions of the requests carry the trouble, and how many people met it."""
         services = sorted({s.service for s in look.symptoms} & set(look.vitals.services))
+        together = self._combinations(details, timing, services)
         reach = take_scope(
-            self.sources, self.ledger.ask, services, timing.usual, timing.incident, doors=sorted(entries(look.vitals))
+            self.sources,
+            self.ledger.ask,
+            services,
+            timing.usual,
+            timing.incident,
+            doors=sorted(entries(look.vitals)),
+            together=together,
         )
-        if "portions" in reach.evidence:
-            self.ledger.read(reach.evidence["portions"], "portions", {})
+        for name, number in reach.evidence.items():
+            if name.startswith("portions"):
+                self.ledger.read(number, "portions", {})
         return {"portions": reach.portions, "users": reach.users}
+
+    def _combinations(self, details: Details, timing: Timing, services: list[str]) -> list[tuple[str, str]]:
+        """Attributes that carry the trouble only together, as region with version, by service."""
+        number = self.ledger.derive(
+            "Which combinations of attributes carry the trouble?",
+            "drill-down",
+            (details.evidence["usual"], details.evidence["spans"]),
+            {"usual": window_text(timing.usual), "incident": window_text(timing.incident), "services": services},
+            timing.incident,
+        )
+        reading = self.ledger.entry(number).reading
+        return combinations_in(self.ledger, reading) if reading is not None else []

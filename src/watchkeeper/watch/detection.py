@@ -12,11 +12,13 @@ from watchkeeper.evidence.ledger import Ledger
 from watchkeeper.evidence.symptoms import all_silent_since, symptoms_of
 from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.telemetry.sources import Sources
+from watchkeeper.watch.beyond import symptoms_beyond_others, with_beyond
 from watchkeeper.watch.coarse import EVERY_SECONDS as COARSE_EVERY_SECONDS
 from watchkeeper.watch.coarse import CoarseWatch
 from watchkeeper.watch.news import NewsWatch
 from watchkeeper.watch.objectives import Objectives, Promise, main_entries
 from watchkeeper.watch.rolling import RollingVitals
+from watchkeeper.watch.standing import standing_alone
 from watchkeeper.watch.wording import nobody, signal_of
 
 LAG_SECONDS = 5.0
@@ -80,12 +82,18 @@ class Detector:
         began = began_anew(vitals)
         if began is not None:
             vitals = take_vitals(self._sources, Window(start=began, end=end), Ledger())
-        how = replace(self._how, chance=chance_of(self._alarms, series_in(vitals), self._how.recent_seconds))
+        how = replace(self._how, chance=self._chance(series_in(vitals)))
         if (ended := all_silent_since(vitals, how)) is not None:
             # One thing is wrong, not as many as there are services; and a moment's pause of the pipeline is not one.
             return (nobody(at, ended),) if (end - ended).total_seconds() >= NOBODY_SECONDS else ()
-        signals = [signal_of(symptom, at) for symptom in symptoms_of(vitals, how)]
+        beyond = symptoms_beyond_others(vitals, replace(how, chance=self._chance(len(vitals.services))))
+        symptoms = standing_alone(symptoms_of(vitals, how), vitals, how)
+        signals = [signal_of(symptom, at) for symptom in with_beyond(symptoms, beyond)]
         return _each_once([*signals, *self._slowly(vitals, at, end)])
+
+    def _chance(self, series: int) -> float:
+        """The p-value that each of so many series may have: those by themselves and those beside others, half each."""
+        return chance_of(self._alarms / 2, series, self._how.recent_seconds)
 
     def _slowly(self, vitals: Vitals, at: datetime, end: datetime) -> list[Signal]:
         """What changes by the minute is looked at by the minute, and stands until then."""
