@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from watchkeeper.analysis.visit_findings import SHARPNESS, Blamed, Signal
 from watchkeeper.diagnosis.fusion import Bearing, squashed
-from watchkeeper.diagnosis.inside_visits import InsideVisits
-from watchkeeper.diagnosis.inside_visits import _findings as statements_of
+from watchkeeper.diagnosis.inside_visits import InsideVisits, statements_of
 from watchkeeper.diagnosis.suspects import Suspect
 from watchkeeper.diagnosis.timing import Timing
 from watchkeeper.diagnosis.traits import HALF_CLEAR

@@ -33,6 +33,8 @@ OF_CANDIDATES: Mapping[str, Feature] = {
     "lead": Feature("far more of the trouble stays at it than at anybody else"),
     "flow": Feature("the alarm's excess, followed down the calls, ends at it"),
     "flow_lead": Feature("far more of the alarm's excess ends at it than at anybody else"),
+    "covers": Feature("its own excess makes up the alarm's"),
+    "plain": Feature("its own figures rose far beyond noise"),
     "changed": Feature("what its requests do, wait for or use changed most"),
     "changed_lead": Feature("its requests changed far more than anybody else's"),
     "clear": Feature("how clearly its requests changed"),

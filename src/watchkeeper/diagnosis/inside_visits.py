@@ -92,11 +92,12 @@ def _first_change(seen: InsideVisits) -> datetime:
 
 
 def _candidate(seen: InsideVisits, blamed: Blamed, probability: float, ground: Ground) -> Candidate:
-    statements = (*_findings(seen, blamed.component), _share(seen, blamed), _timing(seen, blamed, ground))
+    statements = (*statements_of(seen, blamed.component), _share(seen, blamed), _timing(seen, blamed, ground))
     return Candidate(blamed.component, blamed.kind, probability, statements, blamed.began)
 
 
-def _findings(seen: InsideVisits, component: str) -> tuple[Statement, ...]:
+def statements_of(seen: InsideVisits, component: str) -> tuple[Statement, ...]:
+    """What was found inside the visits of a component, each as a sentence to check."""
     rows = seen.rows.to_pylist()
     own = [row for row in rows if row["component"] == component][:FINDINGS_TOLD]
     return tuple(s for row in own if (s := _finding(seen, row)) is not None)

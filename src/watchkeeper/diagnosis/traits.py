@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
+from watchkeeper.analysis.blame_traits import traits_of
 from watchkeeper.analysis.calm import CalmBlame
 from watchkeeper.analysis.symptoms import Symptom
 from watchkeeper.analysis.visit_findings import Blamed
@@ -53,15 +54,20 @@ def of_spans(seen: Seen, suspects: Sequence[Suspect]) -> Bearing:
 
 
 def of_metrics(trouble: CalmBlame, components: Collection[str], latest: datetime, missing: Values) -> Bearing:
-    """What an alarm's excess, followed down the calls, says of every component that it reached.
+    """What an alarm's excess, followed down the calls, says of every component that suffers too.
 
     Who began after `latest` did so after the alarm's own trouble; `missing` are features of the unseen.
     """
-    shares = trouble.flow.shares
     began = zip(trouble.rows["component"].to_pylist(), trouble.rows["began"].to_pylist(), strict=True)
     after = {name for name, moment in began if moment is not None and moment > latest}
     candidates = {
-        name: {"flow": min(1.0, shares[name].score), "late": float(name in after)} for name in trouble.flow.ranked
+        name: {
+            "flow": min(1.0, told.share),
+            "covers": min(1.0, told.coverage),
+            "plain": told.clearness,
+            "late": float(name in after),
+        }
+        for name, told in traits_of(trouble).items()
     }
     return Bearing(candidates, {**missing, "coarse": 1.0, "crowd": crowd(components)})
 

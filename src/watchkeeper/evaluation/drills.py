@@ -53,7 +53,7 @@ class Watched:
     alarm: Signal | None
     """The first one at or after the symptom's onset; of a quiet run, the first one at all."""
     false_alarms: int
-    """How many looks before the symptom's onset raised something."""
+    """How many looks raised something while nothing was wrong: before the fault began."""
 
 
 def score(folder: Path, scan: Scan | None = None) -> tuple[Row, CaseFile | None]:
@@ -85,7 +85,7 @@ def replay_watch(sources: Sources, truth: Truth, how: Scan) -> Watched:
     ):
         if signals and (truth.symptom_onset is None or at >= truth.symptom_onset):
             return Watched(signals[0], false_alarms)
-        false_alarms += bool(signals)
+        false_alarms += bool(signals) and (truth.fault_onset is None or at < truth.fault_onset)
     return Watched(None, false_alarms)
 
 

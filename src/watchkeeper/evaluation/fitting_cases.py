@@ -32,8 +32,10 @@ from watchkeeper.telemetry.sources import Sources
 
 LATER_SECONDS = (0.0, 60.0)
 """A drill is weighed at its first alarm, and again later."""
-SPANS_A_RECORDING, VISITS_A_RECORDING, PERIODS_A_RECORDING = 15, 20, 15
+SPANS_A_RECORDING, VISITS_A_RECORDING, PERIODS_A_RECORDING = 30, 20, 40
 """Injected faults by way of looking, of each quiet recording."""
+FAINT_SHARE = 8
+"""To so many faults in figures of periods comes one that is too small to matter: an alarm over little is doubtful."""
 COARSE_SECONDS, TOLD_SECONDS = 4.0, 300
 """Spans of so many seconds make one period of coarse metrics, which is told to be this long: recordings are short."""
 UNSEEN = "-"
@@ -90,14 +92,17 @@ def of_visits(folder: Path, count: int, seed: int, say: Say = lambda _: None) ->
 
 
 def of_periods(folder: Path, count: int, seed: int, say: Say = lambda _: None) -> Iterator[Weighed]:
-    """Injected faults as coarse metrics of each period and a declared call graph show them."""
+    """Injected faults as coarse metrics of each period and a declared call graph show them, a few of them faint."""
     system = coarse_system(folder)
-    for case in period_cases(system, count, seed, is_material=True):
+    material = period_cases(system, count, seed, is_material=True)
+    for case in (*material, *period_cases(system, count // FAINT_SHARE, seed, is_material=False)):
         trigger = case.trigger
         scan = Scan(references=trigger.references, topology=trigger.topology)
         run_until = (trigger.until - trigger.signal.at).total_seconds()
+        name = case.name if case.truth.strength.is_material else f"{case.name}-faint"
+        case = replace(case, name=name)
         yield from _weighed("periods", case, trigger.signal, case.tables, replace(scan, follow_seconds=run_until))
-        say(case.name)
+        say(name)
 
 
 def coarse_system(folder: Path) -> PeriodSystem:

@@ -12,9 +12,13 @@ from watchkeeper.evidence.symptoms import all_silent_since, symptoms_of
 from watchkeeper.evidence.vitals import Vitals, take_vitals
 from watchkeeper.pipeline.scan import Scan
 from watchkeeper.telemetry.sources import Sources
+from watchkeeper.watch.beyond import symptoms_beyond_others
 
 LONGER_SECONDS = (80.0, 160.0, 320.0, 640.0)
 """A diagnosis is often asked for when the trouble has lasted: stretches that may be all trouble."""
+
+SURELY = 1e-5
+"""The p-value of one service beside the others that a diagnosis goes by where nothing else stands out."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ def _symptoms(signal: Signal, vitals: Vitals, how: Scan) -> tuple[list[Symptom],
     """What is wrong at the end; where somebody says that something is, look again with sharper eyes."""
     patient = replace(how.sensitivity, longer_seconds=LONGER_SECONDS)
     found = symptoms_of(vitals, patient)
+    if not found and signal.kind != "question":
+        found = symptoms_beyond_others(vitals, replace(patient, chance=min(patient.chance, SURELY)))
     if found or signal.kind == "question":
         return found, patient
     keen = replace(patient, significance=0.05, error_share=0.005, errors=3, latency_ratio=1.2, latency_ms=2.0)

@@ -130,7 +130,7 @@ class Run:
         unknown = signal.kind == "question" and signal.service is not None and signal.service not in vitals.presence
         if not vitals.services and signal.kind != "question" and (found := self._from_metrics(look)) is not None:
             return found
-        told = signal.kind != "question"
+        told = signal.kind != "question" and not signal.is_of_everybody
         if told and (self.how.references or not look.symptoms) and (found := self._from_visits(look)) is not None:
             return found
         if not vitals.services and signal.kind != "question" and (found := self._from_gauges(look)) is not None:
