@@ -65,7 +65,7 @@ def run_drill(
     if url is not None:
         live_drill.run_before_server(chosen, url, drill, drills.run)
         return
-    with folder_for(record) as folder:
+    with folder_for(record) as folder, _claimed(folder):
         truth = recording.record(drill, folder, say)
         _diagnose(chosen, folder, truth)
 
@@ -98,6 +98,26 @@ def folder_for(named: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="watchkeeper-drill-") as name:
         yield Path(name)
+
+
+@contextmanager
+def _claimed(named: Path) -> Iterator[None]:
+    """Nobody else records into that folder meanwhile; raises ConfigError where it holds a recording already."""
+    from watchkeeper.errors import ConfigError
+    from watchkeeper.evaluation.recording import TELEMETRY
+
+    telemetry = named / TELEMETRY
+    try:
+        telemetry.mkdir(parents=True)
+    except FileExistsError:
+        raise ConfigError(
+            f"--record: {named} holds a recording, or one is under way; expected a folder without one"
+        ) from None
+    try:
+        yield
+    finally:
+        if not any(telemetry.iterdir()):
+            telemetry.rmdir()
 
 
 @contextmanager
