@@ -300,7 +300,7 @@ def _cause_of(recorded: Recorded) -> tuple[Reply, CaseFile]:
         f"Requests to checkout take {MEAN} instead of {BEFORE}.",
         f"Checkout is slow: it takes {MEAN} now and took {BEFORE} before.",
         f"A release of checkout caused it: the mean went from {BEFORE} to {MEAN}.",
-        "It began at {{e20: first(onset) | clock}}.",
+        "It began at {{e21: first(onset) | clock}}.",
     ],
 )
 def test_what_the_evidence_shows_may_be_said(told: Callable[..., Hearing], sentence: str) -> None:

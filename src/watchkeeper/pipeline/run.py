@@ -188,7 +188,7 @@ class Run:
                 ("Whom does that speak against?", "what speaks against whom"),
             )
         )
-        ranked = blamed(self.ledger.rows(findings))
+        ranked = [each for each in blamed(self.ledger.rows(findings)) if each.component]
         if not ranked or ranked[0].score < LEAST:
             return None
         return InsideVisits(self.ledger.rows(findings), ranked, asked.components, findings, blame, at, incident)
