@@ -56,12 +56,14 @@ class Verified:
 def grounding_of(component: str, claims: Iterable[Claim]) -> str | None:
     """Why a component may not be stated as the cause with these claims; None where it may.
 
-    A stated cause needs one claim on its own component that sets it apart. That its time is open, or late, costs
-    probability (`fusion`) and forbids nothing: where the first symptom is, noise says as well.
+    A stated cause needs one claim on its own component that sets it apart, and one on its time.
     """
-    if any(c.about == component and c.standing == "supports" and c.role != "timing" for c in claims):
-        return None
-    return f"nothing that holds when asked again sets {component} apart from what is usual or from its peers"
+    roles = {claim.role for claim in claims if claim.about == component and claim.standing == "supports"}
+    if not roles - {"timing"}:
+        return f"nothing that holds when asked again sets {component} apart from what is usual or from its peers"
+    if "timing" not in roles:
+        return f"it is not established that the trouble of {component} began with the first symptom"
+    return None
 
 
 def verify(suspect: Suspect, ground: Ground) -> Verified:
