@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from watchkeeper.diagnosis.fusion import Fused
 from watchkeeper.diagnosis.statements import quoted
+from watchkeeper.domain.diagnosis import WORTH_A_LOOK
 
 EXPLAINED, REASONS = 2, 3
 """Causes whose rank is explained, and reasons of each that are told."""
@@ -14,7 +15,8 @@ WORTH_A_DOUBT = 0.1
 def reasons_told(fused: Fused, ranked: Sequence[str]) -> Iterator[str]:
     """Sentences without numbers about the first of the causes that are listed, most probable first."""
     for name in ranked[:EXPLAINED]:
-        if said := fused.reasons.get(name, ())[:REASONS]:
+        said = fused.reasons.get(name, ())[:REASONS]
+        if said and fused.probabilities.get(name, 0.0) >= WORTH_A_LOOK:
             yield f"what weighs most for {quoted(name)}: {'; '.join(said)}"
     if fused.unseen >= WORTH_A_DOUBT and fused.doubts:
         yield f"the cause may be one that was not looked at: {'; '.join(fused.doubts[:REASONS])}"
