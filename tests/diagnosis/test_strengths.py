@@ -12,9 +12,7 @@ from watchkeeper.analysis.requests import OwnTime
 from watchkeeper.analysis.resources import Usage
 from watchkeeper.analysis.series import Grid, Red
 from watchkeeper.diagnosis.strengths import hushes, leaving_out, lost_on_the_way, own_work, processors, surges, ways
-from watchkeeper.diagnosis.verify import grounding_of
 from watchkeeper.diagnosis.waiting import without_induced_waiting
-from watchkeeper.domain import Claim
 from watchkeeper.evidence.vitals import Vitals
 
 STEPS, ONSET = 30, 20
@@ -133,13 +131,3 @@ def test_a_surge_that_all_callees_get_alike_leaves_the_waiting_where_it_is() -> 
     seen = vitals({"gateway": red(50, 300, (20, 48))}, calls, cpu={"gateway": level(0.05, 0.05)})  # type: ignore[arg-type]
     excess = excess_of(seen.operations, seen.calls, PARTS, errors=False)
     assert without_induced_waiting(excess, seen, PARTS).nodes == excess.nodes
-
-
-def claim(role: str) -> Claim:
-    values = {"text": "x", "evidence": "e1", "selector": "count()", "about": "cart", "role": role, "operator": ">"}
-    return Claim.model_validate({**values, "value": 0, "standing": "supports"})
-
-
-def test_a_cause_needs_what_sets_it_apart_and_no_claim_on_its_time() -> None:
-    assert grounding_of("cart", [claim("cause")]) is None
-    assert grounding_of("cart", [claim("timing")]) is not None
