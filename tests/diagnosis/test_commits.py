@@ -9,7 +9,7 @@ from made_commits import CASES, MadeCase, made_cases
 from watchkeeper.diagnosis.commit_evidence import READINGS, ask_commits
 from watchkeeper.diagnosis.commits import CommitAnswer, answer_of, down_to_the_commit, with_commits
 from watchkeeper.diagnosis.conclude import cannot_tell, nothing_wrong
-from watchkeeper.domain import Cost, Diagnosis
+from watchkeeper.domain import Cost, Diagnosis, Figure
 from watchkeeper.evidence.claims import recheck_claim
 from watchkeeper.evidence.details import changes_of
 from watchkeeper.evidence.ledger import Ledger
@@ -94,6 +94,20 @@ def test_an_open_diagnosis_is_concluded_by_a_commit_that_stands_out() -> None:
     found = with_commits(open_diagnosis(), answered(LEAK)[0])
     assert (found.status, found.release.status, found.inconclusive_because) == ("diagnosed", "caused", None)
     assert found.hypotheses[0].kind == "bad-change"
+
+
+def test_how_sure_the_diagnosis_before_was_goes_with_its_headline() -> None:
+    before = Figure(text="51%", evidence=None, selector="probability")
+    found = with_commits(open_diagnosis().model_copy(update={"figures": (before,)}), answered(LEAK)[0])
+    told = [figure.text for figure in found.figures if figure.selector == "probability"]
+    assert told == [f"{found.hypotheses[0].probability:.0%}"]
+
+
+def test_the_reason_of_the_verdict_brings_its_sources() -> None:
+    found, _ = answered(LEAK)
+    (first, *_) = found.hypotheses[0].claims
+    assert found.release.reason == first.text
+    assert set(first.figures) <= set(found.figures)
 
 
 def test_an_open_diagnosis_lists_commits_where_none_stands_out() -> None:

@@ -3,7 +3,7 @@
 It is made beside the diagnosis that telemetry alone gives, and put into it where it is sure enough.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -108,8 +108,13 @@ def answer_of(asked: CommitsAsked, recheck: Recheck, changes: Iterable[Change]) 
         since=asked.seen.onset,
         give_seconds=asked.seen.give_seconds,
         struck=tuple(dict.fromkeys(each for _, struck in tried for each in struck)),
-        figures=tuple(dict.fromkeys(writer.figures)),
+        figures=tuple(dict.fromkeys((*writer.figures, *_reason_figures(stated)))),
     )
+
+
+def _reason_figures(stated: Hypothesis | None) -> tuple[Figure, ...]:
+    """The sources of what the verdict on releases repeats of the first claim."""
+    return stated.claims[0].figures if stated is not None and stated.claims else ()
 
 
 def with_commits(found: Diagnosis, answer: CommitAnswer) -> Diagnosis:
@@ -128,7 +133,7 @@ def with_commits(found: Diagnosis, answer: CommitAnswer) -> Diagnosis:
             "release": answer.release,
             "suggested_fix": answer.fix,
             "struck": struck,
-            "figures": tuple(dict.fromkeys((*found.figures, *answer.figures))),
+            "figures": tuple(dict.fromkeys((*_of_evidence(found.figures), *answer.figures))),
         }
         if found.status != "diagnosed" or found.scope.since is None:
             since = {"since": answer.since, "onset_uncertainty_seconds": answer.give_seconds}
@@ -140,6 +145,11 @@ def with_commits(found: Diagnosis, answer: CommitAnswer) -> Diagnosis:
     listed = sorted((*answer.hypotheses, *others), key=lambda h: (h.change is None, -h.probability))[:TOLD]
     ranked = tuple(sorted(listed, key=lambda h: -h.probability))
     return found.model_copy(update={"hypotheses": ranked, "struck": struck})
+
+
+def _of_evidence(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """Without what a diagnosis says of itself: how sure it was went with its headline."""
+    return (figure for figure in figures if figure.evidence is not None)
 
 
 def _is_overruled(found: Diagnosis, answer: CommitAnswer) -> bool:
