@@ -13,12 +13,17 @@ from made_steps import FIRST, MadeSteps, conductor_of, finish
 from watchkeeper.records.store import Records
 
 
-def wait_for_trouble(steps: MadeSteps, is_over: Callable[[], None], place: str, records: Records) -> list[str]:
-    """Have an incident looked into; end the trouble that one of its steps makes once it is known. What was said."""
+def wait_for_trouble(
+    steps: MadeSteps, is_over: Callable[[], None], place: str, records: Records, words: str = ""
+) -> list[str]:
+    """Have an incident looked into; end the trouble that one of its steps makes once it is known. What was said.
+
+    Known it is once something was said with these words in it: what is met first may be a connection that was cut.
+    """
     with capture_logs() as said, conductor_of(place, steps, records) as conductor:
         conductor.launch()
         conductor.start(FIRST, "signal")
-        while conductor.is_well():
+        while conductor.is_well() or not any(words in str(each.get("says", "")) for each in said):
             conductor.idle(0.01)
         is_over()
         finish(conductor)

@@ -39,7 +39,7 @@ def test_postgresql_that_is_read_only_for_a_while_loses_nothing(
     troubles = iter([True])
     steps = MadeSteps(gather=lambda _: next(troubles, False) and set_read_only(True))
     with Records.open(tmp_path / "records.sqlite") as records:
-        said = wait_for_trouble(steps, lambda: set_read_only(False), url, records)
+        said = wait_for_trouble(steps, lambda: set_read_only(False), url, records, "read-only")
     require_all_done(steps, "gather")
     assert any("read-only" in each for each in said)
     assert not any("\n" in each or "SQL:" in each or "Traceback" in each for each in said)
